@@ -1,0 +1,33 @@
+import { ERROR_CODES, type ErrorCode, type Retry } from '../contracts/error-codes.ts';
+
+export interface AppErrorOptions {
+  /** What the reader can do about it: names the setting or field and the way out. */
+  readonly hint?: string;
+  readonly cause?: unknown;
+  /** JSON pointers into the request, with what is wrong there. */
+  readonly fields?: readonly { readonly pointer: string; readonly detail: string }[];
+  /** Replaces the code's own answer to "when can a retry help?". */
+  readonly retry?: Retry;
+  readonly retryAfterMs?: number;
+}
+
+/** An operating error: thrown where it happens, mapped once at the border. Bugs are assertions, outcomes are returned. */
+export class AppError extends Error {
+  override readonly name = 'AppError';
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly retry: Retry;
+  readonly hint: string | undefined;
+  readonly fields: readonly { readonly pointer: string; readonly detail: string }[];
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
+    super(message, { cause: options.cause });
+    this.code = code;
+    this.status = ERROR_CODES[code].status;
+    this.retry = options.retry ?? ERROR_CODES[code].retry;
+    this.hint = options.hint;
+    this.fields = options.fields ?? [];
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
