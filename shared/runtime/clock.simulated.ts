@@ -54,7 +54,8 @@ function earliest(timers: ReadonlySet<Due>, target: number): Due | undefined {
   let found: Due | undefined;
   for (const due of timers) {
     if (due.at > target) continue;
-    if (!found || due.at < found.at || (due.at === found.at && due.order < found.order)) found = due;
+    if (!found || due.at < found.at || (due.at === found.at && due.order < found.order))
+      found = due;
   }
   return found;
 }

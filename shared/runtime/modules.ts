@@ -3,7 +3,14 @@ import { assert } from '../lib/assert.ts';
 import { type Clock, withDeadline } from './clock.ts';
 import type { Logger } from './logger.ts';
 
-export type ModuleState = 'waiting' | 'starting' | 'ready' | 'degraded' | 'stopping' | 'stopped' | 'failed';
+export type ModuleState =
+  | 'waiting'
+  | 'starting'
+  | 'ready'
+  | 'degraded'
+  | 'stopping'
+  | 'stopped'
+  | 'failed';
 
 /** A part of a process: started after what it needs, stopped before it, each with a deadline. */
 export interface Module {
@@ -45,7 +52,12 @@ export function createModules(
   const start = async (module: Module): Promise<void> => {
     states.set(module.name, 'starting');
     try {
-      await withDeadline(clock, START_TIMEOUT_MS, module.start(), late(module.name, 'start', START_TIMEOUT_MS));
+      await withDeadline(
+        clock,
+        START_TIMEOUT_MS,
+        module.start(),
+        late(module.name, 'start', START_TIMEOUT_MS),
+      );
       states.set(module.name, 'ready');
     } catch (cause) {
       states.set(module.name, 'failed');
@@ -57,7 +69,12 @@ export function createModules(
     if (state === 'waiting' || state === 'stopped') return;
     states.set(module.name, 'stopping');
     try {
-      await withDeadline(clock, STOP_TIMEOUT_MS, module.stop(), late(module.name, 'stop', STOP_TIMEOUT_MS));
+      await withDeadline(
+        clock,
+        STOP_TIMEOUT_MS,
+        module.stop(),
+        late(module.name, 'stop', STOP_TIMEOUT_MS),
+      );
       states.set(module.name, 'stopped');
     } catch (cause) {
       states.set(module.name, 'failed');

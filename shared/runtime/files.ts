@@ -1,0 +1,119 @@
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  fchmodSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, resolve } from 'node:path';
+
+export interface WriteFileOptions {
+  /** Permission bits, set whatever the process's umask is. */
+  readonly mode: number;
+}
+
+/**
+ * Replaces the file. When this returns, the data survives a power cut; a reader sees the old file or the new one,
+ * never a part, and a crash in between leaves at most a `.tmp` file beside it. The folder must exist.
+ */
+export function writeFileDurably(
+  path: string,
+  data: Uint8Array | string,
+  options: WriteFileOptions,
+): void {
+  const temporary = writeTemporary(path, data, options);
+  try {
+    renameSync(temporary, path);
+  } catch (cause) {
+    rmSync(temporary, { force: true });
+    throw cause;
+  }
+  syncFolder(dirname(path));
+}
+
+/**
+ * Like `writeFileDurably`, but never replaces: false when the file was there, also when another process made it at
+ * this moment. Either way the file that is there when this returns survives a power cut.
+ */
+export function createFileDurably(
+  path: string,
+  data: Uint8Array | string,
+  options: WriteFileOptions,
+): boolean {
+  const temporary = writeTemporary(path, data, options);
+  try {
+    // A link, because it fails when the name is taken; a rename would replace what another process just made.
+    linkSync(temporary, path);
+    return true;
+  } catch (cause) {
+    if (hasCode(cause, 'EEXIST')) return false;
+    throw cause;
+  } finally {
+    rmSync(temporary, { force: true });
+    syncFolder(dirname(path));
+  }
+}
+
+/** The file's bytes, or undefined when there is no such file. */
+export function readFileIfThere(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    if (hasCode(cause, 'ENOENT')) return undefined;
+    throw cause;
+  }
+}
+
+/** Makes the folder and its parents, and syncs their names. A folder that is there keeps its mode. */
+export function ensureFolder(path: string, mode: number): void {
+  const folder = resolve(path);
+  const first = mkdirSync(folder, { recursive: true, mode });
+  if (first === undefined) return;
+  // A new folder's name is an entry of its parent, so each parent is synced, up to the first that was there before.
+  for (let made = folder; ; made = dirname(made)) {
+    syncFolder(dirname(made));
+    if (made === first || made === dirname(made)) return;
+  }
+}
+
+/** Makes created, renamed and removed names of the folder survive a power cut. */
+export function syncFolder(path: string): void {
+  // Windows has no handle for a folder's entries; NTFS journals them itself.
+  if (process.platform === 'win32') return;
+  const handle = openSync(path, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+function writeTemporary(
+  path: string,
+  data: Uint8Array | string,
+  { mode }: WriteFileOptions,
+): string {
+  const temporary = `${path}.${randomBytes(8).toString('hex')}.tmp`;
+  const handle = openSync(temporary, 'wx', mode);
+  try {
+    fchmodSync(handle, mode);
+    writeFileSync(handle, data);
+    fsyncSync(handle);
+  } catch (cause) {
+    rmSync(temporary, { force: true });
+    throw cause;
+  } finally {
+    closeSync(handle);
+  }
+  return temporary;
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}

@@ -1,0 +1,118 @@
+import {
+  type ChannelOptions,
+  type Metadata,
+  Server,
+  ServerCredentials,
+  type ServiceDefinition,
+  type ServiceError,
+  status,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { AppError } from '../lib/app-error.ts';
+import { type Clock, withDeadline } from './clock.ts';
+
+/** One message in either direction. A block's body is at most 512 KiB, so that this leaves room for its frame. */
+export const GRPC_MESSAGE_BYTES_MAX = 1024 * 1024;
+const CLOSE_TIMEOUT_MS = 3_000;
+
+export interface GrpcService {
+  readonly definition: ServiceDefinition;
+  readonly handlers: UntypedServiceImplementation;
+}
+
+export interface GrpcServerOptions {
+  readonly services: readonly GrpcService[];
+  readonly host: string;
+  readonly port: number;
+  /** The setting that chose the port, named when the port is in use. */
+  readonly setting: string;
+  /** With `ca`, only clients with a certificate of that authority are let in. PEM texts. */
+  readonly tls: { readonly key: string; readonly cert: string; readonly ca: string };
+  readonly clock: Clock;
+}
+
+export interface GrpcServer {
+  readonly port: number;
+  /** Waits for running calls, then cuts them. */
+  close(): Promise<void>;
+}
+
+export async function serveGrpc(options: GrpcServerOptions): Promise<GrpcServer> {
+  const server = new Server(grpcChannelOptions());
+  for (const { definition, handlers } of options.services) server.addService(definition, handlers);
+  const { key, cert, ca } = options.tls;
+  const credentials = ServerCredentials.createSsl(
+    Buffer.from(ca),
+    [{ private_key: Buffer.from(key), cert_chain: Buffer.from(cert) }],
+    true,
+  );
+  const port = await bind(server, options, credentials);
+  return { port, close: () => closeServer(server, options.clock) };
+}
+
+function bind(
+  server: Server,
+  options: GrpcServerOptions,
+  credentials: ServerCredentials,
+): Promise<number> {
+  const address = `${options.host}:${options.port}`;
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, credentials, (cause, port) => {
+      if (!cause) return resolve(port);
+      reject(
+        new AppError('PORT_IN_USE', `cannot listen on ${address}: ${cause.message}`, {
+          cause,
+          hint: `choose another port with the setting ${options.setting}`,
+        }),
+      );
+    });
+  });
+}
+
+async function closeServer(server: Server, clock: Clock): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  try {
+    const late = (): Error => new AppError('DEADLINE_EXCEEDED', 'gRPC calls were still running');
+    await withDeadline(clock, CLOSE_TIMEOUT_MS, closed, late);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    server.forceShutdown();
+  }
+}
+
+/** Limits and keepalive for both ends: a peer that is gone is noticed, a message never grows without bound. */
+export function grpcChannelOptions(): ChannelOptions {
+  return {
+    'grpc.max_receive_message_length': GRPC_MESSAGE_BYTES_MAX,
+    'grpc.max_send_message_length': GRPC_MESSAGE_BYTES_MAX,
+    'grpc.keepalive_time_ms': 10_000,
+    'grpc.keepalive_timeout_ms': 5_000,
+    'grpc.keepalive_permit_without_calls': 1,
+    'grpc.initial_reconnect_backoff_ms': 200,
+    'grpc.max_reconnect_backoff_ms': 1_500,
+  };
+}
+
+const STATUS_BY_HTTP: Readonly<Record<number, status>> = {
+  400: status.INVALID_ARGUMENT,
+  401: status.UNAUTHENTICATED,
+  403: status.PERMISSION_DENIED,
+  404: status.NOT_FOUND,
+  409: status.FAILED_PRECONDITION,
+  412: status.FAILED_PRECONDITION,
+  413: status.RESOURCE_EXHAUSTED,
+  426: status.FAILED_PRECONDITION,
+  429: status.RESOURCE_EXHAUSTED,
+  503: status.UNAVAILABLE,
+  504: status.DEADLINE_EXCEEDED,
+};
+
+/** An error as a gRPC status; the code travels in the metadata as `holdfast-code`. Nothing internal leaks. */
+export function toGrpcStatus(error: unknown, metadata: Metadata): Partial<ServiceError> {
+  if (!(error instanceof AppError)) {
+    return { code: status.INTERNAL, details: 'internal error', metadata };
+  }
+  metadata.set('holdfast-code', error.code);
+  const details = error.hint ? `${error.message}; ${error.hint}` : error.message;
+  return { code: STATUS_BY_HTTP[error.status] ?? status.INTERNAL, details, metadata };
+}

@@ -1,0 +1,98 @@
+import { connect } from 'node:net';
+import { connect as tlsConnect } from 'node:tls';
+import { expect, test } from 'vitest';
+import { AppError } from '../lib/app-error.ts';
+import { addOperations, createApp } from './http.ts';
+import { serveHttp } from './http-server.ts';
+import { testRuntime } from './runtime.ts';
+
+function app() {
+  const runtime = testRuntime();
+  const app = createApp(runtime, { bodyBytesMax: 100, requestTimeoutMs: 100 });
+  app.get('/slow', () => new Promise<Response>(() => {}));
+  app.get('/soon', async (c) => {
+    await runtime.clock.sleep(50);
+    return c.text('soon');
+  });
+  app.post('/echo', async (c) => c.json(await c.req.json()));
+  app.get('/bug', () => {
+    throw new Error('secret detail');
+  });
+  app.get('/refused', () => {
+    throw new AppError('FORBIDDEN', 'not yours', { hint: 'ask' });
+  });
+  addOperations(app, { runtime, version: '1', status: () => [], draining: () => false });
+  return app;
+}
+
+test('answers errors as problem documents and tells nothing of the inside', async () => {
+  const refused = await app().request('/refused');
+  expect(refused.status).toBe(403);
+  expect(refused.headers.get('content-type')).toBe('application/problem+json');
+  expect(await refused.json()).toMatchObject({
+    code: 'FORBIDDEN',
+    detail: 'not yours',
+    hint: 'ask',
+  });
+  const bug = await app().request('/bug');
+  expect(bug.status).toBe(500);
+  expect(await bug.text()).not.toContain('secret');
+  expect((await app().request('/nowhere')).status).toBe(404);
+  const garbage = await app().request('/echo', { method: 'POST', body: '{' });
+  expect(garbage.status).toBe(400);
+  const large = await app().request('/echo', {
+    method: 'POST',
+    body: 'x'.repeat(101),
+    headers: { 'content-length': '101' },
+  });
+  expect(large.status).toBe(413);
+});
+
+test('ends a request that takes too long', async () => {
+  expect((await app().request('/slow')).status).toBe(504);
+});
+
+test('serves health, readiness, metrics and version', async () => {
+  for (const path of ['/healthz', '/readyz', '/metrics', '/version']) {
+    expect((await app().request(path)).status, path).toBe(200);
+  }
+});
+
+test('lets a running request finish and cuts idle connections when it closes', async () => {
+  const server = await serveHttp(app(), { host: '127.0.0.1', port: 0, setting: 'http.port' });
+  const idle = connect(server.port, '127.0.0.1');
+  const idleClosed = new Promise((resolve) => idle.on('close', resolve));
+  const answer = fetch(`${server.url}/soon`);
+  await fetch(`${server.url}/healthz`);
+  await server.close();
+  expect(await (await answer).text()).toBe('soon');
+  await idleClosed;
+});
+
+test('names the setting when the port is in use', async () => {
+  const first = await serveHttp(app(), { host: '127.0.0.1', port: 0, setting: 'http.port' });
+  const second = serveHttp(app(), { host: '127.0.0.1', port: first.port, setting: 'http.port' });
+  await expect(second).rejects.toMatchObject({ code: 'PORT_IN_USE', hint: /http\.port/ });
+  await first.close();
+});
+
+test('refuses plain HTTP off loopback', async () => {
+  const open = serveHttp(app(), { host: '0.0.0.0', port: 0, setting: 'http.port' });
+  await expect(open).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+});
+
+test('survives garbage on its port', async () => {
+  const server = await serveHttp(app(), { host: '127.0.0.1', port: 0, setting: 'http.port' });
+  for (const bytes of [Buffer.from([0x16, 3, 1, 0, 1, 0]), Buffer.from([0, 1, 2, 3, 255])]) {
+    const socket = connect(server.port, '127.0.0.1');
+    const closed = new Promise((resolve) => socket.on('close', resolve));
+    socket.on('error', () => {});
+    socket.resume();
+    socket.write(bytes);
+    socket.end();
+    await closed;
+  }
+  tlsConnect(server.port, '127.0.0.1').on('error', () => {});
+  expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+  await server.close();
+});

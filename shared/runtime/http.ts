@@ -1,0 +1,150 @@
+import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { z } from 'zod';
+import { ERROR_CODES } from '../contracts/error-codes.ts';
+import type { Principal } from '../contracts/roles.ts';
+import { AppError } from '../lib/app-error.ts';
+import { AssertionError } from '../lib/assert.ts';
+import { withDeadline } from './clock.ts';
+import type { ModuleStatus } from './modules.ts';
+import type { Runtime } from './runtime.ts';
+
+export type HttpApp = Hono<HttpEnv>;
+export interface HttpEnv {
+  Variables: { principal: Principal | undefined };
+}
+
+const BODY_BYTES_MAX = 256 * 1024;
+const REQUEST_TIMEOUT_MS = 15_000;
+const SECONDS_BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10];
+
+export interface AppOptions {
+  readonly bodyBytesMax?: number;
+  readonly requestTimeoutMs?: number;
+}
+
+/** An app whose every answer has a deadline, a span and a metric, and whose every error is a problem document (RFC 9457). */
+export function createApp(runtime: Runtime, options: AppOptions = {}): HttpApp {
+  const app: HttpApp = new Hono<HttpEnv>();
+  const seconds = runtime.metrics.histogram('holdfast_http_request_seconds', 'Time to answer.', {
+    labelNames: ['method', 'status'],
+    buckets: SECONDS_BUCKETS,
+  });
+  const timeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
+  const late = (): Error =>
+    new AppError('DEADLINE_EXCEEDED', `the request took more than ${timeoutMs} ms`);
+  app.use(async (c, next) => {
+    const started = runtime.clock.monotonicMs();
+    const attributes = { 'http.request.method': c.req.method, 'url.path': c.req.path };
+    const parent = c.req.header('traceparent');
+    await runtime.tracing.span('http.request', { kind: 'server', attributes, parent }, async () => {
+      await withDeadline(runtime.clock, timeoutMs, next(), late);
+      if (c.error) report(runtime, c.error);
+      const traceparent = runtime.tracing.current();
+      if (traceparent) c.header('traceparent', traceparent);
+    });
+    const labels = { method: c.req.method, status: String(c.res.status) };
+    seconds.observe((runtime.clock.monotonicMs() - started) / 1000, labels);
+  });
+  app.use(
+    bodyLimit({
+      maxSize: options.bodyBytesMax ?? BODY_BYTES_MAX,
+      onError: () => {
+        const max = options.bodyBytesMax ?? BODY_BYTES_MAX;
+        throw new AppError('PAYLOAD_TOO_LARGE', `the body is larger than ${max} bytes`);
+      },
+    }),
+  );
+  app.onError((error) => problem(error, runtime.tracing.current()));
+  app.notFound((c) =>
+    problem(new AppError('NOT_FOUND', `there is nothing at ${c.req.method} ${c.req.path}`)),
+  );
+  return app;
+}
+
+function report(runtime: Runtime, error: unknown): void {
+  if (error instanceof AppError || error instanceof z.ZodError) return;
+  runtime.log.error({ err: error }, 'a request failed');
+}
+
+/** The answer that an error becomes. What is not an operating error says nothing about the inside. */
+export function problem(error: unknown, traceparent = ''): Response {
+  if (error instanceof AssertionError) queueMicrotask(() => raise(error));
+  const known = asAppError(error);
+  const body = {
+    type: `urn:holdfast:error:${known.code}`,
+    title: ERROR_CODES[known.code].title,
+    status: known.status,
+    code: known.code,
+    detail: known.message,
+    ...(known.hint === undefined ? {} : { hint: known.hint }),
+    ...(traceparent ? { instance: `urn:trace:${traceparent.split('-')[1]}` } : {}),
+    ...(known.fields.length > 0 ? { errors: known.fields } : {}),
+  };
+  const headers = new Headers({ 'content-type': 'application/problem+json' });
+  if (known.retry === 'later') {
+    headers.set('retry-after', String(Math.ceil((known.retryAfterMs ?? 1_000) / 1000)));
+  }
+  if (known.status === 401) headers.set('www-authenticate', 'Bearer realm="holdfast"');
+  return new Response(JSON.stringify(body), { status: known.status, headers });
+}
+
+/** A bug stops the process: it is thrown where nobody catches it. */
+function raise(error: AssertionError): never {
+  throw error;
+}
+
+function asAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  if (error instanceof z.ZodError) return invalidRequest(error);
+  if (error instanceof SyntaxError) {
+    return new AppError('REQUEST_INVALID', 'the body is not valid JSON', { cause: error });
+  }
+  return new AppError('INTERNAL', 'an internal error; the log has the details', { cause: error });
+}
+
+/** REQUEST_INVALID with one JSON pointer (RFC 6901) per wrong field; an unknown field is named. */
+export function invalidRequest(error: z.ZodError): AppError {
+  const fields = error.issues.flatMap((issue) => {
+    const base = issue.path.map((part) => `/${escapePointer(String(part))}`).join('');
+    if (issue.code !== 'unrecognized_keys') return [{ pointer: base, detail: issue.message }];
+    return issue.keys.map((key) => ({
+      pointer: `${base}/${escapePointer(key)}`,
+      detail: 'there is no such field or parameter',
+    }));
+  });
+  const named = fields.map((field) => `${field.pointer}: ${field.detail}`).join('; ');
+  return new AppError('REQUEST_INVALID', named, { fields, cause: error });
+}
+
+function escapePointer(part: string): string {
+  return part.replaceAll('~', '~0').replaceAll('/', '~1');
+}
+
+export interface Operations {
+  readonly runtime: Runtime;
+  readonly version: string;
+  readonly status: () => readonly ModuleStatus[];
+  readonly draining: () => boolean;
+}
+
+/** /healthz (the process), /readyz (its modules; fails while draining), /metrics and /version. */
+export function addOperations(app: HttpApp, operations: Operations): void {
+  app.get('/healthz', (c) => c.json({ status: 'ok' }));
+  app.get('/readyz', (c) => {
+    const modules = operations.status();
+    const draining = operations.draining();
+    const up = (state: string): boolean => state === 'ready' || state === 'degraded';
+    const ready = !draining && modules.every((module) => up(module.state));
+    return c.json(
+      { status: ready ? 'ready' : draining ? 'draining' : 'not ready', modules },
+      ready ? 200 : 503,
+    );
+  });
+  app.get('/metrics', async (c) =>
+    c.text(await operations.runtime.metrics.text(), 200, {
+      'content-type': 'text/plain; version=0.0.4; charset=utf-8',
+    }),
+  );
+  app.get('/version', (c) => c.json({ version: operations.version, node: process.version }));
+}

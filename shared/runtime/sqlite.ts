@@ -1,0 +1,123 @@
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { AppError } from '../lib/app-error.ts';
+import { ensureFolder, syncFolder } from './files.ts';
+
+/** One connection to one SQLite file. Its calls block the thread until they are done. */
+export type Database = Sqlite.Database;
+
+export interface OpenSqliteFileOptions {
+  /** The file must exist; nothing can be written through this connection. */
+  readonly readonly?: boolean;
+}
+
+/** How long a statement waits for another process's lock before it fails with SQLITE_BUSY. */
+export const BUSY_TIMEOUT_MS = 5_000;
+/** A write-ahead log that grew beyond this (behind a slow reader) is cut back at its next checkpoint. */
+const WAL_BYTES_KEPT_MAX = 64 * 1024 * 1024;
+/** "HoFa": tells a file of ours from any other SQLite file. */
+const APPLICATION_ID = 0x486f4661;
+const SYNCHRONOUS_FULL = 2;
+const FOLDER_MODE = 0o700;
+
+/**
+ * Opens a SQLite file so that a commit is on disk when it returns (I1): write-ahead log and
+ * `synchronous=FULL`, both set and read back, because the library's own default for a write-ahead
+ * log is NORMAL, which loses the last commits in a power cut. A new file's folder is made for its
+ * owner only, and its name is synced.
+ *
+ * Throws STORE_NOT_DURABLE, STORE_DAMAGED (see `isCorrupt`), or UNAVAILABLE with the path and the reason.
+ */
+export function openSqliteFile(path: string, options: OpenSqliteFileOptions = {}): Database {
+  const file = resolve(path);
+  const readonly = options.readonly ?? false;
+  const isNew = !existsSync(file);
+  let database: Database | undefined;
+  try {
+    if (isNew && !readonly) ensureFolder(dirname(file), FOLDER_MODE);
+    database = new Sqlite(file, { readonly, fileMustExist: readonly, timeout: BUSY_TIMEOUT_MS });
+    configure(database, readonly);
+    if (isNew && !readonly) syncFolder(dirname(file));
+    return database;
+  } catch (cause) {
+    database?.close();
+    throw openFailure(file, cause);
+  }
+}
+
+/**
+ * Throws STORE_NOT_DURABLE unless commits through this connection are synced. Reading the file's
+ * first page is what makes SQLite apply its default, so a writer asks again after its first write.
+ */
+export function assertDurable(database: Database): void {
+  const journal = database.pragma('journal_mode', { simple: true });
+  const synchronous = Number(database.pragma('synchronous', { simple: true }));
+  if (journal === 'wal' && synchronous >= SYNCHRONOUS_FULL) return;
+  throw new AppError(
+    'STORE_NOT_DURABLE',
+    `${database.name} has journal_mode=${journal} and synchronous=${synchronous}`,
+    { hint: 'The file must be on a local disk that supports a write-ahead log.' },
+  );
+}
+
+/** True when the file itself is damaged or is no SQLite file: quarantine it, do not retry. */
+export function isCorrupt(error: unknown): boolean {
+  if (error instanceof AppError) return error.code === 'STORE_DAMAGED';
+  return /^SQLITE_(CORRUPT|NOTADB)/.test(sqliteCode(error));
+}
+
+/** True when another connection held the lock for too long: nothing was done, a retry can help. */
+export function isBusy(error: unknown): boolean {
+  return /^SQLITE_(BUSY|LOCKED)/.test(sqliteCode(error));
+}
+
+/** SQLite's own name of the failure (`SQLITE_FULL`), or an empty text for any other error. */
+export function sqliteCode(error: unknown): string {
+  return error instanceof Sqlite.SqliteError ? error.code : '';
+}
+
+function configure(database: Database, readonly: boolean): void {
+  database.pragma('foreign_keys = ON');
+  database.pragma(`journal_size_limit = ${WAL_BYTES_KEPT_MAX}`);
+  // On macOS fsync leaves the data in the drive's cache; elsewhere these two do nothing.
+  database.pragma('fullfsync = ON');
+  database.pragma('checkpoint_fullfsync = ON');
+  database.pragma('synchronous = FULL');
+  if (!readonly) enterWal(database);
+  // The read is what applies SQLite's defaults, so it stands before the check.
+  const stamp = database.pragma('application_id', { simple: true });
+  if (!readonly && stamp === 0) database.pragma(`application_id = ${APPLICATION_ID}`);
+  assertDurable(database);
+}
+
+/**
+ * Turning a new file into WAL needs it exclusively, and SQLite does not always wait for that lock:
+ * two processes that make the same file at the same moment would fail each other.
+ */
+function enterWal(database: Database): void {
+  for (let waitedMs = 0; ; waitedMs += 10) {
+    try {
+      database.pragma('journal_mode = WAL');
+      return;
+    } catch (cause) {
+      if (!isBusy(cause) || waitedMs >= BUSY_TIMEOUT_MS) throw cause;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+    }
+  }
+}
+
+function openFailure(file: string, cause: unknown): AppError {
+  if (cause instanceof AppError) return cause;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  if (isCorrupt(cause)) {
+    return new AppError('STORE_DAMAGED', `${file} is damaged: ${reason}`, {
+      cause,
+      hint: 'Move the file away to start without it, or put a backup in its place.',
+    });
+  }
+  return new AppError('UNAVAILABLE', `cannot open ${file}: ${reason}`, {
+    cause,
+    hint: 'Look at the folder’s owner and mode, and at the free space of its disk.',
+  });
+}
