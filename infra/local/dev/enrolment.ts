@@ -1,0 +1,55 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { runOnce } from './children.ts';
+import { cloudProcess, cloudUrl, gatewayProcess, type House } from './house.ts';
+
+const REQUEST_TIMEOUT_MS = 10_000;
+
+export interface Login {
+  readonly username: string;
+  readonly password: string;
+  readonly roles: readonly string[];
+}
+
+/** The development logins that the cloud made at its first start. */
+export async function readLogins(house: House): Promise<readonly Login[]> {
+  const cloud = cloudProcess(house, ['development-logins']);
+  const done = await runOnce(cloud.args, cloud.env);
+  if (done.code !== 0) throw new Error(`the development logins cannot be read: ${done.stderr}`);
+  return JSON.parse(done.stdout) as Login[];
+}
+
+/** Enrols the gateway once, as an installer would: an administrator makes a claim, the gateway redeems it. */
+export async function enrolOnce(house: House, administrator: Login): Promise<void> {
+  const gateway = gatewayProcess(house, []);
+  if (existsSync(join(gateway.env.HOLDFAST_DATA_DIR!, 'credentials.json'))) return;
+  const { accessToken } = await post(house, '/v1/auth/token', {
+    username: administrator.username,
+    password: administrator.password,
+  });
+  const claim = await post(house, '/v1/gateways/claims', { site: 'site-1' }, accessToken);
+  const cloud = cloudUrl(house).replace('http:', 'https:');
+  const enrol = gatewayProcess(house, ['enroll', String(claim.claimCode), '--cloud', cloud]);
+  const done = await runOnce(enrol.args, enrol.env);
+  if (done.code !== 0) throw new Error(`the gateway could not be enrolled: ${done.stderr}`);
+}
+
+async function post(
+  house: House,
+  path: string,
+  body: unknown,
+  token?: string,
+): Promise<Record<string, string>> {
+  const answer = await fetch(cloudUrl(house) + path, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+  });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`POST ${path} answered ${answer.status}: ${text}`);
+  return JSON.parse(text) as Record<string, string>;
+}

@@ -1,0 +1,73 @@
+import { join } from 'node:path';
+import type { ChildOptions } from './children.ts';
+import type { DevOptions } from './options.ts';
+
+/** Where everything of one development start lives and listens. */
+export interface House {
+  readonly root: string;
+  /** `.holdfast` */
+  readonly data: string;
+  readonly ports: Readonly<Record<PortName, number>>;
+}
+
+export type PortName = 'http' | 'edgeLink' | 'mqtt' | 'pages';
+
+/** Architecture §8: default ports, and the setting that changes each. */
+export const PORTS: Readonly<Record<PortName, { standard: number; variable: string }>> = {
+  http: { standard: 8080, variable: 'HOLDFAST_HTTP_PORT' },
+  edgeLink: { standard: 8090, variable: 'HOLDFAST_EDGE_LINK_PORT' },
+  mqtt: { standard: 1883, variable: 'HOLDFAST_MQTT_PORT' },
+  pages: { standard: 8070, variable: 'HOLDFAST_PAGES_PORT' },
+};
+
+export const cloudUrl = (house: House): string => `http://127.0.0.1:${house.ports.http}`;
+export const pagesUrl = (house: House): string => `http://127.0.0.1:${house.ports.pages}`;
+export const mqttUrl = (house: House): string => `mqtt://127.0.0.1:${house.ports.mqtt}`;
+
+export function cloudProcess(house: House, command: readonly string[]): ChildOptions {
+  return {
+    name: 'cloud',
+    args: [join(house.root, 'cloud/main.ts'), ...command],
+    env: {
+      HOLDFAST_DATA_DIR: join(house.data, 'cloud'),
+      HOLDFAST_HTTP_HOST: '127.0.0.1',
+      HOLDFAST_HTTP_PORT: String(house.ports.http),
+      HOLDFAST_EDGE_LINK_HOST: '127.0.0.1',
+      HOLDFAST_EDGE_LINK_PORT: String(house.ports.edgeLink),
+      HOLDFAST_AUTH_DEVELOPMENT_USERS: 'true',
+    },
+    logFile: join(house.data, 'cloud/log.jsonl'),
+  };
+}
+
+export function gatewayProcess(house: House, command: readonly string[]): ChildOptions {
+  return {
+    name: 'gateway',
+    args: [join(house.root, 'edge/main.ts'), ...command],
+    env: {
+      HOLDFAST_DATA_DIR: join(house.data, 'gateway'),
+      HOLDFAST_MQTT_HOST: '127.0.0.1',
+      HOLDFAST_MQTT_PORT: String(house.ports.mqtt),
+      HOLDFAST_PAGES_HOST: '127.0.0.1',
+      HOLDFAST_PAGES_PORT: String(house.ports.pages),
+    },
+    logFile: join(house.data, 'gateway/log.jsonl'),
+  };
+}
+
+/** Simulated sensors: the recording of the repository at its own speed, over and over, dated now; or the one given. */
+export function sensorsProcess(house: House, options: DevOptions): ChildOptions {
+  const own = join(house.root, 'firmware-sim/recordings/cold-store.csv');
+  const file = options.recording ?? own;
+  const looping = options.recording === undefined ? ['--loop', '--now'] : [];
+  const speed = options.speed ?? (options.recording === undefined ? '1' : '60');
+  const main = join(house.root, 'firmware-sim/main.ts');
+  const replay = ['replay', '--csv', file, '--speed', speed, '--url', mqttUrl(house)];
+  return {
+    name: 'sensors',
+    args: [main, ...replay, ...looping],
+    env: {},
+    logFile: join(house.data, 'sensors/log.txt'),
+    mayEnd: true,
+  };
+}
