@@ -70,7 +70,7 @@ async function startHouse(house: House, options: DevOptions, children: Child[]):
   const wait = { logFile: cloud.logFile, timeoutMs: READY_TIMEOUT_MS };
   await waitReady(`${cloudUrl(house)}/readyz`, start(cloud), wait);
   const logins = await readLogins(house);
-  const administrator = logins.find((login) => login.roles.includes('administrator'));
+  const administrator = logins.find((login) => login.username === 'admin');
   if (!administrator) throw new Error('the cloud made no development administrator');
   await enrolOnce(house, administrator);
   const gateway = gatewayProcess(house, ['run']);
@@ -104,7 +104,7 @@ function readyBlock(house: House, logins: readonly Login[]): string {
     `  console   ${cloudUrl(house)}/console/`,
     `  MQTT      ${mqttUrl(house)}`,
     `  gateway   ${pagesUrl(house)}/v1/status`,
-    ...logins.map((login) => `  login     ${login.username} / ${login.password} (${login.roles})`),
+    ...logins.map((login) => `  login     ${login.username} / ${login.password}`),
     `  try       mosquitto_pub -p ${house.ports.mqtt} -q 1 -t devices/demo/telemetry/temperature -m 21.5`,
     '  stop      Ctrl-C; what was stored stays in .holdfast/',
   ];

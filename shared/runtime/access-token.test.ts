@@ -148,7 +148,7 @@ test('refuses a token once it has expired, but for the tolerance of clocks', asy
   expect(await codeOf(verifier, header)).toBe('TOKEN_INVALID');
 });
 
-test('finds a new signing key at its first token, and a forged key id asks only once in a while', async () => {
+test('finds a new key at its first token, and asks for forged ones only now and then', async () => {
   const { verifier, sign, clock, sets, asked } = await world();
   await verifier.verify(`Bearer ${await sign()}`);
   sets.push(await keySet(foreign, 'two'));

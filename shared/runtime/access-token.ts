@@ -12,7 +12,10 @@ import { AppError } from '../lib/app-error.ts';
 import { type Clock, withDeadline } from './clock.ts';
 import { requestJson } from './outbound.ts';
 
-/** Access tokens: who issues them, for whom, and how (architecture §9). Nothing but ES256 is accepted. */
+/**
+ * Access tokens: who issues them, for whom, and how (architecture §9). Nothing but ES256 is
+ * accepted.
+ */
 export const TOKEN_ISSUER = 'holdfast';
 export const TOKEN_AUDIENCE = 'holdfast';
 export const TOKEN_ALGORITHM = 'ES256';
@@ -22,7 +25,10 @@ export const TOKEN_TTL_SECONDS = 600;
 const CLOCK_TOLERANCE_SECONDS = 5;
 const TOKEN_CHARS_MAX = 8_192;
 const KEYS_FRESH_MS = 300_000;
-/** An unknown key id asks for the keys at most this often: forged tokens must not become requests to `auth`. */
+/**
+ * An unknown key id asks for the keys at most this often: forged tokens must not become requests to
+ * `auth`.
+ */
 const REFETCH_GAP_MS = 10_000;
 const FETCH_TIMEOUT_MS = 5_000;
 
@@ -30,7 +36,10 @@ const FETCH_TIMEOUT_MS = 5_000;
 const ALL_SITES = '*';
 
 export interface TokenVerifier {
-  /** The principal of `Authorization: Bearer …`. Throws TOKEN_MISSING, TOKEN_INVALID, or UNAVAILABLE without keys. */
+  /**
+   * The principal of `Authorization: Bearer …`. Throws TOKEN_MISSING, TOKEN_INVALID, or UNAVAILABLE
+   * without keys.
+   */
   verify(authorizationHeader: string | undefined): Promise<Principal>;
 }
 
@@ -53,7 +62,8 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
   const check = async (token: string, fresh: boolean): Promise<JWTPayload> => {
     const keySet = createLocalJWKSet(fresh ? await keys.refetched() : await keys.current());
     const keyOf: JWTVerifyGetKey = (header, input) => {
-      // Without a key id the one key of a young installation would fit, and stop fitting at the first rotation.
+      // Without a key id the one key of a young installation would fit, and stop fitting at the
+      // first rotation.
       if (header.kid === undefined) throw new errors.JWSInvalid('the key id is missing');
       return keySet(header, input);
     };

@@ -19,8 +19,9 @@ export interface WriteFileOptions {
 }
 
 /**
- * Replaces the file. When this returns, the data survives a power cut; a reader sees the old file or the new one,
- * never a part, and a crash in between leaves at most a `.tmp` file beside it. The folder must exist.
+ * Replaces the file. When this returns, the data survives a power cut; a reader sees the old file
+ * or the new one, never a part, and a crash in between leaves at most a `.tmp` file beside it. The
+ * folder must exist.
  */
 export function writeFileDurably(
   path: string,
@@ -38,8 +39,9 @@ export function writeFileDurably(
 }
 
 /**
- * Like `writeFileDurably`, but never replaces: false when the file was there, also when another process made it at
- * this moment. Either way the file that is there when this returns survives a power cut.
+ * Like `writeFileDurably`, but never replaces: false when the file was there, also when another
+ * process made it at this moment. Either way the file that is there when this returns survives a
+ * power cut.
  */
 export function createFileDurably(
   path: string,
@@ -48,7 +50,8 @@ export function createFileDurably(
 ): boolean {
   const temporary = writeTemporary(path, data, options);
   try {
-    // A link, because it fails when the name is taken; a rename would replace what another process just made.
+    // A link, because it fails when the name is taken; a rename would replace what another process
+    // just made.
     linkSync(temporary, path);
     return true;
   } catch (cause) {
@@ -70,12 +73,15 @@ export function readFileIfThere(path: string): Buffer | undefined {
   }
 }
 
-/** Makes the folder and its parents, and syncs their names. A folder that is there keeps its mode. */
+/**
+ * Makes the folder and its parents, and syncs their names. A folder that is there keeps its mode.
+ */
 export function ensureFolder(path: string, mode: number): void {
   const folder = resolve(path);
   const first = mkdirSync(folder, { recursive: true, mode });
   if (first === undefined) return;
-  // A new folder's name is an entry of its parent, so each parent is synced, up to the first that was there before.
+  // A new folder's name is an entry of its parent, so each parent is synced, up to the first that
+  // was there before.
   for (let made = folder; ; made = dirname(made)) {
     syncFolder(dirname(made));
     if (made === first || made === dirname(made)) return;

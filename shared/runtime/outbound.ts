@@ -4,7 +4,10 @@ import { request as secureRequest } from 'node:https';
 import { connect, type DetailedPeerCertificate } from 'node:tls';
 import { AppError } from '../lib/app-error.ts';
 
-/** Calls from this process to another, each with a deadline over the whole exchange and a bound on the answer. */
+/**
+ * Calls from this process to another, each with a deadline over the whole exchange and a bound on
+ * the answer.
+ */
 
 const ANSWER_BYTES_MAX = 1_048_576;
 const CHAIN_LENGTH_MAX = 10;
@@ -27,8 +30,9 @@ export interface OutboundAnswer {
 }
 
 /**
- * Any status is an answer; redirects are not followed. Throws UNAVAILABLE when there is no answer, DEADLINE_EXCEEDED
- * when it is late, and CERTIFICATE_REJECTED when the server does not prove who it is; nothing was sent in that case.
+ * Any status is an answer; redirects are not followed. Throws UNAVAILABLE when there is no answer,
+ * DEADLINE_EXCEEDED when it is late, and CERTIFICATE_REJECTED when the server does not prove who it
+ * is; nothing was sent in that case.
  */
 export async function requestJson(options: OutboundRequest): Promise<OutboundAnswer> {
   const signal = AbortSignal.timeout(options.timeoutMs);
@@ -43,8 +47,9 @@ export async function requestJson(options: OutboundRequest): Promise<OutboundAns
 }
 
 /**
- * The certificates that a TLS server shows, leaf first. Nobody is trusted and nothing is sent: this is for finding out
- * whether the server is the pinned one before a connection is made that trusts only that.
+ * The certificates that a TLS server shows, leaf first. Nobody is trusted and nothing is sent: this
+ * is for finding out whether the server is the pinned one before a connection is made that trusts
+ * only that.
  */
 export function presentedChain(options: {
   readonly url: string;
@@ -94,7 +99,8 @@ function send(options: OutboundRequest, { text, signal }: Sending): Promise<Inco
         method: options.method ?? (text === undefined ? 'GET' : 'POST'),
         headers,
         signal,
-        // One connection per call: these are rare, and a kept one would outlive a change of the trusted authority.
+        // One connection per call: these are rare, and a kept one would outlive a change of the
+        // trusted authority.
         agent: false,
         ...(secure && options.ca !== undefined ? { ca: options.ca } : {}),
       },

@@ -1,6 +1,7 @@
 /**
- * The three functions of the metadata reflection proposal that tsyringe, and so @peculiar/x509, asks of `Reflect`.
- * Metadata lies on a class, not on its members: that is all they use. A real polyfill, when present, is left alone.
+ * The three functions of the metadata reflection proposal that tsyringe, and so @peculiar/x509,
+ * asks of `Reflect`. Metadata lies on a class, not on its members: that is all they use. A real
+ * polyfill, when present, is left alone.
  */
 const metadata = new WeakMap<object, Map<unknown, unknown>>();
 

@@ -14,7 +14,7 @@ export interface OpenSqliteFileOptions {
 
 /** How long a statement waits for another process's lock before it fails with SQLITE_BUSY. */
 export const BUSY_TIMEOUT_MS = 5_000;
-/** A write-ahead log that grew beyond this (behind a slow reader) is cut back at its next checkpoint. */
+/** A log that grew beyond this (behind a slow reader) is cut back at its next checkpoint. */
 const WAL_BYTES_KEPT_MAX = 64 * 1024 * 1024;
 /** "HoFa": tells a file of ours from any other SQLite file. */
 const APPLICATION_ID = 0x486f4661;
@@ -27,7 +27,7 @@ const FOLDER_MODE = 0o700;
  * log is NORMAL, which loses the last commits in a power cut. A new file's folder is made for its
  * owner only, and its name is synced.
  *
- * Throws STORE_NOT_DURABLE, STORE_DAMAGED (see `isCorrupt`), or UNAVAILABLE with the path and the reason.
+ * Throws STORE_NOT_DURABLE, STORE_DAMAGED (see `isCorrupt`), or UNAVAILABLE with path and reason.
  */
 export function openSqliteFile(path: string, options: OpenSqliteFileOptions = {}): Database {
   const file = resolve(path);

@@ -1,4 +1,7 @@
-/** @peculiar/x509 as the product uses it. Its dependency injection needs the metadata functions before it is loaded. */
+/**
+ * @peculiar/x509 as the product uses it. Its dependency injection needs the metadata functions
+ * before it is loaded.
+ */
 import './reflect-metadata.ts';
 
 export {

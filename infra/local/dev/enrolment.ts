@@ -8,7 +8,6 @@ const REQUEST_TIMEOUT_MS = 10_000;
 export interface Login {
   readonly username: string;
   readonly password: string;
-  readonly roles: readonly string[];
 }
 
 /** The development logins that the cloud made at its first start. */
@@ -22,7 +21,7 @@ export async function readLogins(house: House): Promise<readonly Login[]> {
 /** Enrols the gateway once, as an installer would: an administrator makes a claim, the gateway redeems it. */
 export async function enrolOnce(house: House, administrator: Login): Promise<void> {
   const gateway = gatewayProcess(house, []);
-  if (existsSync(join(gateway.env.HOLDFAST_DATA_DIR!, 'credentials.json'))) return;
+  if (existsSync(join(gateway.env.HOLDFAST_DATA_DIR!, 'identity.json'))) return;
   const { accessToken } = await post(house, '/v1/auth/token', {
     username: administrator.username,
     password: administrator.password,
