@@ -12,7 +12,11 @@ export interface ErrorCodeEntry {
 
 export const ERROR_CODES = {
   REQUEST_INVALID: { status: 400, retry: 'never', title: 'The request is not valid' },
-  IDEMPOTENCY_KEY_MISSING: { status: 400, retry: 'never', title: 'The Idempotency-Key header is missing' },
+  IDEMPOTENCY_KEY_MISSING: {
+    status: 400,
+    retry: 'never',
+    title: 'The Idempotency-Key header is missing',
+  },
   TOKEN_MISSING: { status: 401, retry: 'never', title: 'No access token was sent' },
   TOKEN_INVALID: { status: 401, retry: 'never', title: 'The access token is not valid' },
   CREDENTIALS_WRONG: { status: 401, retry: 'never', title: 'User name or password is wrong' },
@@ -32,14 +36,30 @@ export const ERROR_CODES = {
   DEADLINE_EXCEEDED: { status: 504, retry: 'later', title: 'No answer in time' },
   CONFIG_INVALID: { status: 500, retry: 'never', title: 'The configuration is not valid' },
   PORT_IN_USE: { status: 500, retry: 'never', title: 'A port is in use' },
-  CA_MISMATCH: { status: 502, retry: 'never', title: 'The cloud shows another certificate authority than the claim code names' },
+  CA_MISMATCH: {
+    status: 502,
+    retry: 'never',
+    title: 'The cloud shows another certificate authority than the claim code names',
+  },
   CERTIFICATE_REJECTED: { status: 403, retry: 'never', title: 'The certificate was rejected' },
   NOT_ENROLLED: { status: 409, retry: 'never', title: 'This gateway is not enrolled' },
-  INCARNATION_FENCED: { status: 409, retry: 'never', title: 'Two copies of this gateway spoke; a person must choose one' },
-  PROTOCOL_UNSUPPORTED: { status: 426, retry: 'never', title: 'The protocol version is not supported' },
+  INCARNATION_FENCED: {
+    status: 409,
+    retry: 'never',
+    title: 'Two copies of this gateway spoke; a person must choose one',
+  },
+  PROTOCOL_UNSUPPORTED: {
+    status: 426,
+    retry: 'never',
+    title: 'The protocol version is not supported',
+  },
   BUFFER_FULL: { status: 507, retry: 'later', title: 'The reserved disk space is full' },
   STORE_DAMAGED: { status: 500, retry: 'never', title: 'A stored file is damaged' },
-  STORE_NOT_DURABLE: { status: 500, retry: 'never', title: 'The store does not sync to disk as promised' },
+  STORE_NOT_DURABLE: {
+    status: 500,
+    retry: 'never',
+    title: 'The store does not sync to disk as promised',
+  },
   SQL_CONTENTION: { status: 503, retry: 'now', title: 'The transaction met too much contention' },
   LOG_FENCED: { status: 409, retry: 'never', title: 'The partition lease was taken over' },
   EVENT_TOO_LARGE: { status: 413, retry: 'never', title: 'The event is larger than 900 KB' },

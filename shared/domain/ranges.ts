@@ -1,3 +1,4 @@
+import type { PositionSet as WirePositionSet } from '../contracts/gen/holdfast/edge/v1/edge_link.ts';
 import { assert } from '../lib/assert.ts';
 
 /** Sequences first..last, both included, counted from 1. */
@@ -49,7 +50,8 @@ export function union(a: PositionSet, b: PositionSet): PositionSet {
     }
     const previous = ranges.at(-1);
     if (previous && range.first <= previous.last + 1n) {
-      if (range.last > previous.last) ranges[ranges.length - 1] = { first: previous.first, last: range.last };
+      if (range.last > previous.last)
+        ranges[ranges.length - 1] = { first: previous.first, last: range.last };
     } else ranges.push(range);
   }
   return { contiguous, ranges };
@@ -76,4 +78,33 @@ export function missing(set: PositionSet, upTo: bigint): SequenceRange[] {
   }
   if (next <= upTo) gaps.push({ first: next, last: upTo });
   return gaps;
+}
+
+/** The parts of `range` that the set does not hold, ascending. */
+export function uncovered(set: PositionSet, range: SequenceRange): SequenceRange[] {
+  return missing(set, range.last).flatMap((gap) => {
+    if (gap.last < range.first) return [];
+    return [{ first: gap.first > range.first ? gap.first : range.first, last: gap.last }];
+  });
+}
+
+/** True when `set` holds everything that `part` holds. */
+export function includes(set: PositionSet, part: PositionSet): boolean {
+  if (part.contiguous > set.contiguous) return false;
+  return part.ranges.every((range) => coverage(set, range) === 'covered');
+}
+
+/** A set as it travels. */
+export function positionToWire(set: PositionSet): WirePositionSet {
+  return { contiguous: set.contiguous, ranges: set.ranges.map((range) => ({ ...range })) };
+}
+
+/**
+ * A set that came over the wire, in this module's normal form; absent means empty. Undefined when
+ * it is none: a range that ends before it starts, or that starts at 0.
+ */
+export function positionFromWire(wire: WirePositionSet | undefined): PositionSet | undefined {
+  if (!wire) return EMPTY_POSITION;
+  if (wire.ranges.some((range) => range.first < 1n || range.last < range.first)) return undefined;
+  return union(wire, EMPTY_POSITION);
 }

@@ -2,7 +2,7 @@
  * @peculiar/x509 as the product uses it. Its dependency injection needs the metadata functions
  * before it is loaded.
  */
-import './reflect-metadata.ts';
+import 'reflect-metadata';
 
 export {
   AuthorityKeyIdentifierExtension,

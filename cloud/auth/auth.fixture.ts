@@ -1,0 +1,180 @@
+import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Role } from '@holdfast/shared/contracts/roles.ts';
+import { openPostgresSql } from '@holdfast/shared/platform/sql/sql.postgres.ts';
+import { openSqliteSql } from '@holdfast/shared/platform/sql/sql.sqlite.ts';
+import type { OpenSql } from '@holdfast/shared/platform/sql/sql.ts';
+import { type SimulatedClock, simulatedClock } from '@holdfast/shared/runtime/clock.simulated.ts';
+import { createApp, type HttpApp } from '@holdfast/shared/runtime/http.ts';
+import { type Runtime, testRuntime } from '@holdfast/shared/runtime/runtime.ts';
+import { Pkcs10CertificateRequestGenerator } from '@holdfast/shared/runtime/x509.ts';
+import { sql } from 'kysely';
+import { openAuthorityIn } from '../platform/certificate-authority/authority.fixture.ts';
+import type * as pki from '../platform/certificate-authority/certificate-authority.ts';
+import { openFileSecrets } from '../platform/secrets/secrets.file.ts';
+import type { Secrets } from '../platform/secrets/secrets.ts';
+import { type AuthHandle, openAuth } from './auth.module.ts';
+import { authSettingsSchema } from './settings.ts';
+import { AUTH_MIGRATIONS } from './store/migrations.ts';
+import { createUser } from './users.ts';
+
+export type Technology = 'sqlite' | 'postgres';
+
+const POSTGRES_URL = process.env['HOLDFAST_TEST_POSTGRES_URL'];
+export const TECHNOLOGIES: readonly Technology[] = POSTGRES_URL
+  ? ['sqlite', 'postgres']
+  : ['sqlite'];
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: the tests look into whatever came.
+  readonly body: any;
+}
+
+export interface AuthWorld {
+  readonly clock: SimulatedClock;
+  readonly runtime: Runtime;
+  readonly secrets: Secrets;
+  /** The folder of everything that is on disk. */
+  readonly dir: string;
+  readonly authority: pki.CertificateAuthority;
+  readonly openSql: OpenSql;
+  readonly app: HttpApp;
+  readonly handle: AuthHandle;
+  post(path: string, body?: unknown, token?: string): Promise<Reply>;
+  get(path: string, token?: string): Promise<Reply>;
+  /** Adds a user and signs in; its access token. */
+  signedIn(user: { tenant?: string; roles?: Role[]; sites?: string[] }): Promise<string>;
+  /** Opens the service once more on the same state, as a second process would. */
+  openAgain(settings?: object): Promise<AuthHandle>;
+  close(): Promise<void>;
+}
+
+export interface AuthWorldOptions {
+  readonly technology?: Technology;
+  readonly settings?: object;
+  readonly startMs?: number;
+}
+
+export async function openAuthWorld(options: AuthWorldOptions = {}): Promise<AuthWorld> {
+  const dir = mkdtempSync(join(tmpdir(), 'holdfast-auth-'));
+  const clock = simulatedClock(options.startMs ?? Date.UTC(2026, 0, 1));
+  const runtime = testRuntime({ clock });
+  const secrets = openFileSecrets({ dir: join(dir, 'secrets'), runtime });
+  const authority = await openAuthorityIn(dir, clock);
+  const place = placeOn(options.technology ?? 'sqlite', dir);
+  const { openSql } = place;
+  const opened: AuthHandle[] = [];
+  const open = async (settings: object): Promise<AuthHandle> => {
+    const handle = await openAuth({
+      runtime,
+      openSql,
+      secrets,
+      authority,
+      settings: authSettingsSchema.parse(settings),
+      grpcUrl: () => 'localhost:8090',
+      loopback: true,
+    });
+    opened.push(handle);
+    await handle.module.start();
+    return handle;
+  };
+  const handle = await open(options.settings ?? {});
+  const app = createApp(runtime);
+  handle.routes(app);
+  const calls = callsOn(app);
+  return {
+    clock,
+    runtime,
+    secrets,
+    dir,
+    authority,
+    openSql,
+    app,
+    handle,
+    ...calls,
+    openAgain: (settings = options.settings ?? {}) => open(settings),
+    async signedIn({ tenant = 'dev', roles = ['administrator'], sites = ['*'] }) {
+      const username = `user-${randomBytes(6).toString('hex')}`;
+      const password = randomBytes(12).toString('hex');
+      await createUser({ runtime, openSql }, { username, password, tenant, roles, sites });
+      return (await calls.post('/v1/auth/token', { username, password })).body.accessToken;
+    },
+    async close() {
+      for (const each of opened) await each.module.stop();
+      await place.remove();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+function callsOn(app: HttpApp): Pick<AuthWorld, 'post' | 'get'> {
+  const call = async (path: string, init: RequestInit, token?: string): Promise<Reply> => {
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const response = await app.fetch(new Request(`http://cloud${path}`, { ...init, headers }));
+    const text = await response.text();
+    const body = text === '' ? undefined : JSON.parse(text);
+    return { status: response.status, headers: response.headers, text, body };
+  };
+  return {
+    get: (path, token) => call(path, {}, token),
+    post: (path, body = {}, token) =>
+      call(path, { method: 'POST', body: JSON.stringify(body) }, token),
+  };
+}
+
+interface Place {
+  readonly openSql: OpenSql;
+  remove(): Promise<void>;
+}
+
+/** On PostgreSQL each world has a schema of its own. */
+function placeOn(technology: Technology, dir: string): Place {
+  const rt = testRuntime();
+  if (technology === 'sqlite')
+    return { openSql: openSqliteSql({ dir, rt }), remove: async () => {} };
+  const open = openPostgresSql({ url: POSTGRES_URL!, rt, poolMax: 3 });
+  const schema = `auth-${randomBytes(6).toString('hex')}`;
+  return {
+    openSql: (service) => open({ ...service, service: schema }),
+    async remove() {
+      const own = await open({ service: schema, migrations: AUTH_MIGRATIONS });
+      await own.transaction((tx) => sql`drop schema ${sql.id(schema)} cascade`.execute(tx));
+      await own.close();
+    },
+  };
+}
+
+export interface GatewayKey {
+  readonly privateKey: KeyObject;
+  readonly csr: string;
+}
+
+export async function drawGatewayKey(): Promise<GatewayKey> {
+  const { privateKey: pem } = generateKeyPairSync('ec', {
+    namedCurve: 'P-256',
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  });
+  return keyOf(createPrivateKey(pem));
+}
+
+async function keyOf(privateKey: KeyObject): Promise<GatewayKey> {
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+  const pkcs8 = privateKey.export({ type: 'pkcs8', format: 'der' });
+  const jwk = privateKey.export({ format: 'jwk' });
+  const publicJwk = { kty: jwk.kty!, crv: jwk.crv!, x: jwk.x!, y: jwk.y! };
+  const request = await Pkcs10CertificateRequestGenerator.create({
+    keys: {
+      privateKey: await crypto.subtle.importKey('pkcs8', pkcs8, algorithm, false, ['sign']),
+      publicKey: await crypto.subtle.importKey('jwk', publicJwk, algorithm, true, ['verify']),
+    },
+    signingAlgorithm: algorithm,
+    name: 'CN=whoever',
+  });
+  return { privateKey, csr: request.toString('pem') };
+}

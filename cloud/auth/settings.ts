@@ -1,0 +1,25 @@
+import { z } from 'zod';
+
+/** The settings under `auth`. */
+export const authSettingsSchema = z
+  .strictObject({
+    /**
+     * The users `operator` and `admin` in the tenant `dev`. Only while HTTP listens on loopback.
+     */
+    developmentUsers: z.boolean().default(false),
+    /** How long a gateway's certificate is valid; it asks for the next one at two thirds. */
+    gatewayCertificateHours: z
+      .int()
+      .min(1)
+      .max(397 * 24)
+      .default(90 * 24),
+    /** A claim code is used within this time. */
+    claimHours: z.int().min(1).max(168).default(24),
+    /** A session ends after this time, however often it was refreshed. */
+    refreshDays: z.int().min(1).max(365).default(30),
+    /** Failed sign-ins per minute for one user name from one address. */
+    signInFailuresPerMinuteMax: z.int().min(1).max(1_000).default(10),
+  })
+  .prefault({});
+
+export type AuthSettings = z.infer<typeof authSettingsSchema>;

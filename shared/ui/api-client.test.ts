@@ -1,0 +1,114 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type ApiClient, createApiClient } from './api-client.ts';
+
+let requests: { path: string; headers: Record<string, string> }[];
+let answers: (() => Response | Promise<Response>)[];
+
+beforeEach(() => {
+  requests = [];
+  answers = [];
+});
+
+function json(body: unknown, init: ResponseInit = {}): () => Response {
+  return () => new Response(JSON.stringify(body), init);
+}
+
+const TOKENS = { accessToken: 'a1', refreshToken: 'r1', expiresInSeconds: 600 };
+
+async function signedIn(): Promise<ApiClient> {
+  const client = createApiClient({
+    fetch: async (path, init) => {
+      requests.push({ path, headers: (init.headers ?? {}) as Record<string, string> });
+      const next = answers.shift();
+      if (!next) throw new TypeError('connection refused');
+      return next();
+    },
+    storage: { getItem: () => null, setItem: () => {}, removeItem: () => {} },
+    now: () => 0,
+    chance: () => 0,
+    peers: { tell: () => {}, hear: () => {} },
+  });
+  answers = [json(TOKENS)];
+  await client.keeper.signIn('operator', 'right');
+  requests = [];
+  return client;
+}
+
+describe('the client of the API', () => {
+  it('sends the token, then the tag, and gives the same object for an unchanged answer', async () => {
+    const client = await signedIn();
+    answers = [
+      json({ items: [] }, { headers: { etag: '"1"' } }),
+      () => new Response(null, { status: 304 }),
+    ];
+    const first = await client.get('/v1/devices');
+    expect(await client.get('/v1/devices')).toBe(first);
+    expect(requests[0]!.headers).toEqual({ authorization: 'Bearer a1' });
+    expect(requests[1]!.headers['if-none-match']).toBe('"1"');
+  });
+
+  it('keeps no tag of what is asked once', async () => {
+    const client = await signedIn();
+    answers = [json({}, { headers: { etag: '"1"' } }), json({})];
+    await client.get('/once', { again: false });
+    await client.get('/once', { again: false });
+    expect(requests[1]!.headers['if-none-match']).toBeUndefined();
+  });
+
+  it('refreshes a refused token once and asks again', async () => {
+    const client = await signedIn();
+    answers = [
+      json({}, { status: 401 }),
+      json({ ...TOKENS, accessToken: 'a2', refreshToken: 'r2' }),
+      json({ fine: true }),
+    ];
+    expect(await client.get('/v1/gateways')).toEqual({ fine: true });
+    expect(requests.map(({ path }) => path)).toEqual([
+      '/v1/gateways',
+      '/v1/auth/refresh',
+      '/v1/gateways',
+    ]);
+    expect(requests[2]!.headers.authorization).toBe('Bearer a2');
+  });
+
+  it('ends the session when the fresh token is refused, too', async () => {
+    const client = await signedIn();
+    answers = [json({}, { status: 401 }), json(TOKENS), json({}, { status: 401 })];
+    await expect(client.get('/v1/gateways')).rejects.toMatchObject({ code: 'TOKEN_INVALID' });
+    expect(client.keeper.session.get()).toBeUndefined();
+  });
+
+  it('tells a problem by its code and words, and anything else by its status', async () => {
+    const client = await signedIn();
+    const problem = { type: 'urn:holdfast:error:CONFLICT', detail: 'two sites have it' };
+    answers = [json(problem, { status: 409 }), () => new Response('<html>', { status: 502 })];
+    await expect(client.get('/a')).rejects.toMatchObject({
+      code: 'CONFLICT',
+      message: 'two sites have it',
+    });
+    await expect(client.get('/a')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
+  it('tells no answer from a late one', async () => {
+    const client = await signedIn();
+    await expect(client.get('/a')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    answers = [() => new Promise(() => {})];
+    const late = createLate(client);
+    await expect(late).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+  });
+
+  it('forgets what one user saw before the next signs in', async () => {
+    const client = await signedIn();
+    answers = [json({}, { headers: { etag: '"1"' } })];
+    await client.get('/a');
+    client.keeper.signOut();
+    answers = [json(TOKENS), json({})];
+    await client.keeper.signIn('other', 'right');
+    await client.get('/a');
+    expect(requests.at(-1)!.headers['if-none-match']).toBeUndefined();
+  });
+});
+
+function createLate(client: ApiClient): Promise<unknown> {
+  return client.get('/a', { timeoutMs: 20 });
+}

@@ -1,0 +1,83 @@
+export interface PollOptions<T> {
+  /** Must settle by itself: the client's deadline sees to it. */
+  readonly read: (signal: AbortSignal) => Promise<T>;
+  readonly onValue: (value: T) => void;
+  /** `failureCount` failures in a row, this one included. */
+  readonly onFailure: (error: unknown, failureCount: number) => void;
+  readonly intervalMs?: number;
+}
+
+export const POLL_INTERVAL_MS = 1_000;
+/**
+ * The longest pause after failures. With the time of the request itself the page is back within two
+ * seconds of the cloud's return.
+ */
+export const POLL_BACKOFF_MS_MAX = 1_500;
+const POLL_BACKOFF_MS_MIN = 250;
+/**
+ * Between two requests, however slow the answers come: a slow cloud must not be asked without a
+ * pause.
+ */
+const POLL_PAUSE_MS_MIN = 200;
+
+/**
+ * Reads again and again while the page is visible; a hidden page costs nothing and is fresh when it
+ * is shown.
+ */
+export function startPoll<T>(options: PollOptions<T>): { stop(): void } {
+  const stopped = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let failureCount = 0;
+  let state: 'reading' | 'waiting' | 'hidden' = 'waiting';
+
+  const round = async (): Promise<void> => {
+    if (document.visibilityState === 'hidden') {
+      state = 'hidden';
+      return;
+    }
+    state = 'reading';
+    const startedAtMs = performance.now();
+    try {
+      const value = await options.read(stopped.signal);
+      if (stopped.signal.aborted) return;
+      failureCount = 0;
+      options.onValue(value);
+    } catch (error) {
+      if (stopped.signal.aborted) return;
+      failureCount += 1;
+      options.onFailure(error, failureCount);
+    }
+    state = 'waiting';
+    timer = setTimeout(round, pauseMs(performance.now() - startedAtMs));
+  };
+  const pauseMs = (tookMs: number): number =>
+    failureCount === 0
+      ? Math.max(POLL_PAUSE_MS_MIN, (options.intervalMs ?? POLL_INTERVAL_MS) - tookMs)
+      : backoffMs(failureCount, Math.random());
+  const atOnce = (): void => {
+    if (document.visibilityState === 'hidden' || state === 'reading') return;
+    clearTimeout(timer);
+    void round();
+  };
+
+  document.addEventListener('visibilitychange', atOnce);
+  window.addEventListener('online', atOnce);
+  void round();
+  return {
+    stop() {
+      stopped.abort();
+      clearTimeout(timer);
+      document.removeEventListener('visibilitychange', atOnce);
+      window.removeEventListener('online', atOnce);
+    },
+  };
+}
+
+/**
+ * Doubles up to the limit. Up to a fifth is taken off by chance, so that many pages do not knock
+ * together.
+ */
+export function backoffMs(failureCount: number, chance: number): number {
+  const full = POLL_BACKOFF_MS_MIN * 2 ** Math.min(failureCount - 1, 10);
+  return Math.min(full, POLL_BACKOFF_MS_MAX) * (1 - 0.2 * chance);
+}
