@@ -1,7 +1,8 @@
-import type { Block } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
 import type { LaneLedger } from '@holdfast/shared/contracts/events.ts';
+import type { Block } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
 import type { Lane } from '@holdfast/shared/contracts/lanes.ts';
 import type { PositionSet, SequenceRange } from '@holdfast/shared/domain/ranges.ts';
+import { BODY_BYTES_MAX, BODY_RECORDS_MAX } from '@holdfast/shared/lib/block-body.ts';
 
 /** A message as the broker accepted it: authorised, within limits, not yet on disk. */
 export interface AcceptedMessage {
@@ -67,7 +68,7 @@ export interface BlockHead {
  * - `acknowledge` frees what is covered; it is durable when it resolves. Acknowledging again is harmless.
  * - The ledger is computed from sequences and durable ranges, never from counters (I3).
  * - Opening reads positions, never the queue. A damaged file is set aside and what is readable is kept (I2).
- * - After `close`, every call throws UNAVAILABLE.
+ * - `close` makes durable what was appended. After it, every call but `close` throws UNAVAILABLE.
  */
 export interface Buffer {
   append(message: AcceptedMessage): Promise<AppendOutcome>;
@@ -104,5 +105,5 @@ export interface Buffer {
 /** One message: topic and payload. The frame guard refuses larger ones. */
 export const PAYLOAD_BYTES_MAX = 256 * 1024;
 /** One sealed block's body before it is encoded; below the log's limit of 900 KB an event. */
-export const BLOCK_BYTES_MAX = 512 * 1024;
-export const BLOCK_RECORDS_MAX = 4096;
+export const BLOCK_BYTES_MAX = BODY_BYTES_MAX;
+export const BLOCK_RECORDS_MAX = BODY_RECORDS_MAX;

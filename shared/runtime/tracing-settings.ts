@@ -10,6 +10,8 @@ export const tracingSettingsSchema = z
     exporter: z.enum(['none', 'file', 'otlp']).default('none'),
     /** For `otlp`: for example http://127.0.0.1:4318/v1/traces. */
     endpoint: z.url().optional(),
+    /** The share of MQTT messages that begin a trace, 0 to 1. */
+    sampleRatio: z.number().min(0).max(1).default(0.001),
   })
   .prefault({});
 

@@ -21,7 +21,7 @@ async function signedIn(): Promise<ApiClient> {
       requests.push({ path, headers: (init.headers ?? {}) as Record<string, string> });
       const next = answers.shift();
       if (!next) throw new TypeError('connection refused');
-      return next();
+      return Promise.race([next(), aborted(init.signal!)]);
     },
     storage: { getItem: () => null, setItem: () => {}, removeItem: () => {} },
     now: () => 0,
@@ -35,7 +35,7 @@ async function signedIn(): Promise<ApiClient> {
 }
 
 describe('the client of the API', () => {
-  it('sends the token, then the tag, and gives the same object for an unchanged answer', async () => {
+  it('sends the token, then the tag, and gives the same object when nothing changed', async () => {
     const client = await signedIn();
     answers = [
       json({ items: [] }, { headers: { etag: '"1"' } }),
@@ -93,7 +93,7 @@ describe('the client of the API', () => {
     const client = await signedIn();
     await expect(client.get('/a')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     answers = [() => new Promise(() => {})];
-    const late = createLate(client);
+    const late = client.get('/a', { timeoutMs: 20 });
     await expect(late).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
   });
 
@@ -109,6 +109,8 @@ describe('the client of the API', () => {
   });
 });
 
-function createLate(client: ApiClient): Promise<unknown> {
-  return client.get('/a', { timeoutMs: 20 });
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason));
+  });
 }

@@ -10,6 +10,15 @@ export interface LogRecord {
   readonly value: Uint8Array;
 }
 
+/** What counts against EVENT_BYTES_MAX. */
+export function recordBytes({ key, headers, value }: LogRecord): number {
+  let bytes = Buffer.byteLength(key) + value.byteLength;
+  for (const [name, text] of Object.entries(headers)) {
+    bytes += Buffer.byteLength(name) + Buffer.byteLength(text);
+  }
+  return bytes;
+}
+
 export interface LogEvent extends LogRecord {
   readonly topic: Topic;
   readonly partition: number;
@@ -19,16 +28,20 @@ export interface LogEvent extends LogRecord {
 /**
  * Events between services.
  *
- * - `append` resolves when every record MUST survive a power cut, and returns their offsets in the order given. When it
- *   rejects, the records MAY be there all the same: who retries may append twice, and consumers expect it.
- * - Offsets of a partition grow and MAY have gaps. A key keeps its partition, and records of one key keep the order in
- *   which they were appended.
- * - Each partition of a group is held by one member at a time, as far as a lease can promise: after a hand-over two
- *   members MAY briefly hold it, so effects are guarded by the consumer's own position.
- * - Delivery is at least once and MAY go back to the last commit. Events of one partition come in offset order. A batch
- *   is committed after its handler resolved; when the handler throws, the same events come again after a pause.
+ * - `append` resolves when every record MUST survive a power cut, and returns their offsets in the
+ *   order given. When it rejects, the records MAY be there all the same: who retries may append
+ *   twice, and consumers expect it.
+ * - Offsets of a partition grow and MAY have gaps. A key keeps its partition, and records of one
+ *   key keep the order in which they were appended.
+ * - Each partition of a group is held by one member at a time, as far as a lease can promise: after
+ *   a hand-over two members MAY briefly hold it, so effects are guarded by the consumer's own
+ *   position.
+ * - Delivery is at least once and MAY go back to the last commit. Events of one partition come in
+ *   offset order. A batch is committed after its handler resolved; when the handler throws, the
+ *   same events come again after a pause.
  * - A new group starts at the beginning of what is kept.
- * - Events older than the topic's retention MAY be gone; of a compacted topic the last event of each key MUST remain.
+ * - Events older than the topic's retention MAY be gone; of a compacted topic the last event of
+ *   each key MUST remain.
  * - Several processes of one machine MAY open the same log.
  * - After `close`, every call throws UNAVAILABLE; running handlers are waited for, with a deadline.
  */

@@ -1,0 +1,57 @@
+import type { Tone } from '@holdfast/shared/ui/status-badge.tsx';
+import type { Gateway, GatewayState } from './api.ts';
+
+/** What a gateway's state is called, how it looks, and what it means to the person who sees it. */
+export const STATE_LABELS: Record<GatewayState, string> = {
+  connected: 'Connected',
+  lost: 'Lost',
+  disconnected: 'Disconnected',
+  fenced: 'Fenced',
+};
+
+export const STATE_TONES: Record<GatewayState, Tone> = {
+  connected: 'good',
+  lost: 'bad',
+  disconnected: 'bad',
+  fenced: 'bad',
+};
+
+const KEPT = 'What sensors send meanwhile stays on its disk and follows when it is back.';
+
+const DISCONNECTED_WORDS: Record<string, string> = {
+  closed: `The gateway closed its connection: it was stopped. ${KEPT}`,
+  lost: `The connection broke. ${KEPT}`,
+  replaced: 'A newer connection of this gateway took over and has not reported yet.',
+  draining: `The cloud was stopped and the gateway has not come back yet. ${KEPT}`,
+};
+
+const FENCED_WORDS: Record<string, string> = {
+  turn: 'Two copies of this gateway spoke, as after a restored backup or a cloned disk.',
+  position: 'This gateway forgot what it had already delivered, as after a restored backup.',
+};
+
+/** undefined for a gateway that is as it should be. */
+export function trouble(gateway: Pick<Gateway, 'state' | 'reason'>): string | undefined {
+  const reason = gateway.reason ?? '';
+  switch (gateway.state) {
+    case 'connected':
+      return undefined;
+    case 'lost':
+      return `It is silent although its connection stands. ${KEPT}`;
+    case 'disconnected':
+      return DISCONNECTED_WORDS[reason] ?? `It is not connected. ${KEPT}`;
+    case 'fenced':
+      return `${FENCED_WORDS[reason] ?? FENCED_WORDS.turn} It waits for a person to choose.`;
+  }
+}
+
+/** What changed between two looks, in words for a screen reader. */
+export function stateChanges(
+  before: readonly Gateway[],
+  after: readonly Gateway[],
+): readonly string[] {
+  const states = new Map(before.map((gateway) => [gateway.id, gateway.state]));
+  return after
+    .filter((gateway) => states.has(gateway.id) && states.get(gateway.id) !== gateway.state)
+    .map(({ id, state }) => `Gateway ${id}: ${STATE_LABELS[state].toLowerCase()}.`);
+}

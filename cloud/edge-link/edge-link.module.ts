@@ -1,0 +1,78 @@
+import { EdgeLinkServiceService } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
+import type { OpenSql, Sql } from '@holdfast/shared/platform/sql/sql.ts';
+import type { Module } from '@holdfast/shared/runtime/modules.ts';
+import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
+import type { EventLog } from '../platform/event-log/event-log.ts';
+import { createOutbox } from '../platform/outbox/outbox.ts';
+import { createRelay, type Relay } from '../platform/outbox/relay.ts';
+import type { ServiceHandle } from '../service.ts';
+import { createPositionsConsumer } from './events/positions-consumer.ts';
+import type { StreamDeps } from './gateway-stream.ts';
+import { startLostSweep } from './lost-sweep.ts';
+import { createMeters } from './meters.ts';
+import { drainingError, syncHandler } from './routes/sync.ts';
+import type { EdgeLinkSettings } from './settings.ts';
+import { edgeLinkMigrations } from './store/migrations.ts';
+import type { EdgeLinkTables } from './store/tables.ts';
+import { createStreamRegistry } from './stream-registry.ts';
+
+export interface EdgeLinkDeps {
+  readonly sql: OpenSql;
+  readonly log: EventLog;
+  readonly settings: EdgeLinkSettings;
+  readonly runtime: Runtime;
+  readonly region: string;
+}
+
+const SERVICE = 'edge-link';
+
+/**
+ * Ends the gateways' streams and appends their blocks to the log; the log is the truth, its
+ * positions follow it.
+ */
+export async function openEdgeLink(deps: EdgeLinkDeps): Promise<ServiceHandle> {
+  const { log, runtime, region } = deps;
+  const migrations = edgeLinkMigrations;
+  const sql: Sql<EdgeLinkTables> = await deps.sql({ service: SERVICE, migrations });
+  const relay = createRelay({ service: SERVICE, sql, log, runtime });
+  const streams: StreamDeps = {
+    sql,
+    log,
+    runtime,
+    region,
+    settings: deps.settings,
+    meters: createMeters(runtime.metrics),
+    outbox: createOutbox({ source: SERVICE, region, runtime }),
+    relay,
+    positions: createPositionsConsumer({ sql, log, runtime }),
+    registry: createStreamRegistry(),
+  };
+  let isDraining = false;
+  const module = moduleOf(streams, relay, () => {
+    isDraining = true;
+  });
+  const sync = syncHandler({ ...streams, draining: () => isDraining });
+  return { module, grpc: [{ definition: EdgeLinkServiceService, handlers: { sync } }] };
+}
+
+function moduleOf(deps: StreamDeps, relay: Relay, drain: () => void): Module {
+  let sweep: ReturnType<typeof startLostSweep> | undefined;
+  return {
+    name: SERVICE,
+    needs: [],
+    async start() {
+      await relay.start();
+      await deps.positions.start();
+      sweep = startLostSweep(deps);
+    },
+    async stop() {
+      drain();
+      await deps.registry.endAll('draining', drainingError());
+      await sweep?.stop();
+      await deps.positions.stop();
+      await relay.stop();
+      await deps.sql.close();
+    },
+    degraded: () => relay.degraded?.() ?? sweep?.failure(),
+  };
+}

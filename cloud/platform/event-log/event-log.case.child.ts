@@ -1,0 +1,80 @@
+import { type Runtime, systemRuntime } from '@holdfast/shared/runtime/runtime.ts';
+import { openEmbeddedLog } from './event-log.embedded.ts';
+import type { EventLog, LogBatch } from './event-log.ts';
+
+/**
+ * What a suite asks of another process that has the same log open, as JSON in its first argument.
+ */
+export interface LogTask {
+  readonly dir: string;
+  readonly leaseMs?: number;
+  /** Appends numbered records for ever, some calls at once. */
+  readonly append?: { readonly keys: readonly string[] };
+  /** Handles batches; with `hang` the handler of the first batch never ends. */
+  readonly consume?: { readonly group: string; readonly hang?: boolean };
+  /** Kills itself when it reaches the step for the n-th time. */
+  readonly killAt?: { readonly step: string; readonly count: number };
+}
+
+/** What that process tells. */
+export interface LogReport {
+  readonly ready?: true;
+  /** Acknowledged: `<key> <number>`. */
+  readonly appended?: readonly string[];
+  readonly handling?: BatchReport;
+  readonly handled?: BatchReport;
+}
+
+export interface BatchReport {
+  readonly partition: number;
+  readonly epoch: string;
+  readonly texts: readonly string[];
+}
+
+const task = JSON.parse(process.argv[2] ?? '') as LogTask;
+const runtime: Runtime = {
+  ...(await systemRuntime({ name: 'log', logLevel: 'silent' })),
+  steps: { reach: killer(task.killAt) },
+};
+const log = await openEmbeddedLog({ dir: task.dir, runtime, leaseMs: task.leaseMs ?? 1000 });
+process.on('message', () => void log.close().then(() => process.disconnect()));
+if (task.consume) await consume(log, task.consume);
+report({ ready: true });
+if (task.append) await append(log, task.append.keys);
+
+function report(message: LogReport): void {
+  process.send?.(message);
+}
+
+function killer(killAt: LogTask['killAt']): (step: string) => void {
+  let left = killAt?.count ?? Number.POSITIVE_INFINITY;
+  return (step) => {
+    if (step === killAt?.step && --left === 0) process.kill(process.pid, 'SIGKILL');
+  };
+}
+
+async function consume(
+  log: EventLog,
+  { group, hang }: NonNullable<LogTask['consume']>,
+): Promise<void> {
+  const handle = async (batch: LogBatch): Promise<void> => {
+    const { partition, events, leaseEpoch } = batch;
+    const texts = events.map((event) => Buffer.from(event.value).toString());
+    const told: BatchReport = { partition, epoch: String(leaseEpoch), texts };
+    report({ handling: told });
+    if (hang) await new Promise(() => {});
+    report({ handled: told });
+  };
+  const onError = (error: unknown): void => {
+    throw error;
+  };
+  await log.subscribe({ group, topics: ['telemetry.batches'], batchMax: 50, handle, onError });
+}
+
+async function append(log: EventLog, keys: readonly string[]): Promise<void> {
+  for (let number = 0; process.connected; number++) {
+    const calls = keys.map((key) => ({ key, headers: {}, value: Buffer.from(`${key} ${number}`) }));
+    await Promise.all(calls.map((record) => log.append('telemetry.batches', [record])));
+    report({ appended: keys.map((key) => `${key} ${number}`) });
+  }
+}

@@ -1,0 +1,213 @@
+import { join } from 'node:path';
+import {
+  type Topic,
+  type TopicDefinition,
+  topicDefinition,
+} from '@holdfast/shared/contracts/topics.ts';
+import { AppError } from '@holdfast/shared/lib/app-error.ts';
+import { assert } from '@holdfast/shared/lib/assert.ts';
+import { withDeadline } from '@holdfast/shared/runtime/clock.ts';
+import { ensureFolder } from '@holdfast/shared/runtime/files.ts';
+import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
+import { Appender } from './appender.ts';
+import type {
+  EventLog,
+  LogEvent,
+  LogPosition,
+  LogRecord,
+  LogSubscription,
+  SubscribeOptions,
+} from './event-log.ts';
+import { GroupsFile } from './groups-file.ts';
+import type { LogWorld } from './log-world.ts';
+import { OffsetCommits } from './offset-commits.ts';
+import { partitionOfKey } from './partition-of-key.ts';
+import { Peers } from './peers.ts';
+import { type RetainedTopic, startRetention } from './retention.ts';
+import { TopicFile } from './topic-file.ts';
+import { TopicSubscription } from './topic-subscription.ts';
+
+export interface EmbeddedLogOptions {
+  /** Made when absent, for this user only. Must be on a local disk. */
+  readonly dir: string;
+  readonly runtime: Pick<Runtime, 'clock' | 'random' | 'log' | 'steps'>;
+  /** A dead process's partitions are taken by others after this. */
+  readonly leaseMs?: number;
+  /** How soon an event that another process appended is seen. */
+  readonly pollMs?: number;
+  readonly retentionIntervalMs?: number;
+  /** How long `stop` and `close` wait for handlers. */
+  readonly stopTimeoutMs?: number;
+  readonly definitionOf?: (topic: Topic) => TopicDefinition;
+}
+
+interface OpenTopic extends RetainedTopic {
+  readonly appender: Appender;
+  readonly subscriptions: Set<TopicSubscription>;
+}
+
+/**
+ * The event log of one machine, in SQLite files that its processes share: one per topic, and one
+ * for the groups. Throws what `openSqliteFile` throws, and CONFIG_INVALID when a topic was made
+ * with another partition count.
+ */
+export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<EventLog> {
+  return new EmbeddedLog(options);
+}
+
+class EmbeddedLog implements EventLog {
+  readonly #options: EmbeddedLogOptions;
+  readonly #world: LogWorld;
+  readonly #process: string;
+  readonly #groups: GroupsFile;
+  readonly #commits: OffsetCommits;
+  readonly #peers: Peers;
+  readonly #stopRetention: () => Promise<void>;
+  readonly #definitionOf: (topic: Topic) => TopicDefinition;
+  readonly #topics = new Map<Topic, OpenTopic>();
+  readonly #subscriptions = new Set<LogSubscription>();
+  #memberCount = 0;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: EmbeddedLogOptions) {
+    const { dir, runtime, leaseMs = 2000, pollMs = 25, retentionIntervalMs = 30_000 } = options;
+    this.#options = options;
+    this.#world = { ...runtime, soon: (callback) => void setImmediate(callback) };
+    this.#definitionOf = options.definitionOf ?? topicDefinition;
+    ensureFolder(dir, 0o700);
+    this.#process = runtime.random.bytes(8).toString('hex');
+    this.#groups = new GroupsFile({
+      path: join(dir, 'groups.db'),
+      process: this.#process,
+      leaseMs,
+    });
+    this.#commits = new OffsetCommits(this.#groups, this.#world, (commit) => {
+      for (const topic of this.#topics.values()) {
+        for (const subscription of topic.subscriptions) subscription.fenced(commit);
+      }
+    });
+    this.#peers = new Peers({ world: this.#world, groups: this.#groups, leaseMs, pollMs });
+    this.#stopRetention = startRetention({
+      world: this.#world,
+      intervalMs: retentionIntervalMs,
+      topics: () => [...this.#topics.values()],
+    });
+  }
+
+  async append(topic: Topic, records: readonly LogRecord[]): Promise<readonly LogPosition[]> {
+    return records.length === 0 ? [] : this.#topic(topic).appender.append(records);
+  }
+
+  async read(
+    topic: Topic,
+    partition: number,
+    from: bigint,
+    limit: number,
+  ): Promise<readonly LogEvent[]> {
+    return this.#topic(topic, partition).file.read(partition, from, limit);
+  }
+
+  async endOffset(topic: Topic, partition: number): Promise<bigint> {
+    return this.#topic(topic, partition).file.endOffset(partition);
+  }
+
+  partitionOf(topic: Topic, key: string): number {
+    this.#assertOpen();
+    return partitionOfKey(key, this.#definitionOf(topic).partitionCount);
+  }
+
+  async subscribe(subscribe: SubscribeOptions): Promise<LogSubscription> {
+    assert(subscribe.batchMax >= 1, 'a batch has room for an event');
+    const world = this.#world;
+    const member = `${this.#process}.${this.#memberCount++}`;
+    const parts = subscribe.topics.map((name) => {
+      const { file, subscriptions } = this.#topic(name);
+      const onGroupChanged = (): void => this.#peers.lookSoon();
+      const part = new TopicSubscription({
+        world,
+        groups: this.#groups,
+        commits: this.#commits,
+        file,
+        member,
+        subscribe,
+        onGroupChanged,
+      });
+      subscriptions.add(part);
+      this.#peers.add(part);
+      return part;
+    });
+    let stopping: Promise<void> | undefined;
+    const subscription: LogSubscription = {
+      stop: () => {
+        stopping ??= this.#stop(subscription, parts);
+        return stopping;
+      },
+    };
+    this.#subscriptions.add(subscription);
+    return subscription;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #stop(subscription: LogSubscription, parts: readonly TopicSubscription[]): Promise<void> {
+    const { clock, log } = this.#world;
+    const timeoutMs = this.#options.stopTimeoutMs ?? 8000;
+    const late = (): Error => new Error(`a handler did not end within ${timeoutMs} ms`);
+    try {
+      const drained = Promise.all(parts.map((part) => part.drain()));
+      await withDeadline(clock, timeoutMs, drained, late);
+    } catch (cause) {
+      // The batch that is still in hand is not committed: who takes the partition gets it again.
+      log.warn({ err: cause }, 'a subscription stops without its batch in hand');
+    }
+    for (const part of parts) {
+      part.leave();
+      this.#peers.remove(part);
+      this.#topics.get(part.file.topic)?.subscriptions.delete(part);
+    }
+    this.#subscriptions.delete(subscription);
+  }
+
+  async #close(): Promise<void> {
+    // What was appended before is still stored; new calls are refused from here on.
+    const topics = [...this.#topics.values()];
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription.stop()));
+    await this.#stopRetention();
+    await Promise.all(topics.map((topic) => topic.appender.drained()));
+    this.#commits.flush();
+    for (const { file } of topics) file.close();
+    this.#groups.close();
+  }
+
+  #assertOpen(): void {
+    if (this.#closing) throw new AppError('UNAVAILABLE', 'the event log is closed');
+  }
+
+  #topic(name: Topic, partition = 0): OpenTopic {
+    this.#assertOpen();
+    const topic = this.#topics.get(name) ?? this.#openTopic(name);
+    assert(partition >= 0 && partition < topic.file.partitionCount, 'the topic has the partition');
+    return topic;
+  }
+
+  #openTopic(name: Topic): OpenTopic {
+    const definition = this.#definitionOf(name);
+    const subscriptions = new Set<TopicSubscription>();
+    const file = new TopicFile({
+      path: join(this.#options.dir, `${name}.db`),
+      topic: name,
+      partitionCount: definition.partitionCount,
+      compacted: definition.retention.kind === 'compact',
+    });
+    const onCommitted = (): void => {
+      for (const subscription of subscriptions) subscription.notify();
+    };
+    const appender = new Appender({ file, world: this.#world, onCommitted });
+    const topic = { definition, file, appender, subscriptions };
+    this.#topics.set(name, topic);
+    return topic;
+  }
+}

@@ -1,0 +1,192 @@
+import type { Topic } from '@holdfast/shared/contracts/topics.ts';
+import type { Database } from '@holdfast/shared/runtime/sqlite.ts';
+import { fairShare } from './fair-share.ts';
+import { type GroupsStatements, openGroupsStatements } from './groups-statements.ts';
+
+/** One member of a group, for one topic. */
+export interface Seat {
+  readonly group: string;
+  readonly topic: Topic;
+  readonly member: string;
+  readonly partitionCount: number;
+}
+
+/** A partition that a member holds. The epoch is the fencing token. */
+export interface Hold {
+  readonly partition: number;
+  readonly epoch: bigint;
+  /** Offset of the next event that the group has not committed. */
+  readonly nextOffset: bigint;
+}
+
+export interface Share {
+  readonly holds: readonly Hold[];
+  /** How many partitions the member may hold; it gives up what is above. */
+  readonly fair: number;
+  /**
+   * Counts the changes of the group's membership; a member that sees it grow asks for its share
+   * again.
+   */
+  readonly generation: bigint;
+}
+
+export interface OffsetCommit {
+  readonly seat: Seat;
+  readonly hold: Hold;
+  readonly nextOffset: bigint;
+}
+
+/**
+ * Who holds which partition, and how far each group has come: one SQLite file beside those of the
+ * topics, so that a commit of an offset never waits for an append.
+ *
+ * Leases run on the machine's monotonic clock, which all its processes share: a wall clock that is
+ * set would end all leases at once or keep a dead member's. It begins anew at a boot, so a renewal
+ * that lies in the future is from an earlier boot and its process is dead. A process renews one row
+ * for all its members. A member whose process is dead is removed, and its partitions are free to
+ * the others; each change of hands raises the partition's epoch.
+ */
+export class GroupsFile {
+  readonly #process: string;
+  readonly #leaseMicros: bigint;
+  readonly #database: Database;
+  readonly #statements: GroupsStatements;
+  #dataVersion: bigint | undefined;
+
+  constructor(options: { path: string; process: string; leaseMs: number }) {
+    this.#process = options.process;
+    this.#leaseMicros = BigInt(options.leaseMs) * 1000n;
+    this.#statements = openGroupsStatements(options.path);
+    this.#database = this.#statements.database;
+    this.#dataVersion = this.#statements.dataVersion.get();
+  }
+
+  /**
+   * Renews this process's lease and removes the dead. True when this process itself had been taken
+   * for dead.
+   */
+  heartbeat(nowMicros: bigint): boolean {
+    // A renewal that a power cut takes back is of no use after it: it is not worth a sync.
+    this.#database.pragma('synchronous = NORMAL');
+    try {
+      return this.#database
+        .transaction(() => {
+          const { renew, enter, dead } = this.#statements;
+          const alive = renew.run(nowMicros, this.#process).changes > 0;
+          if (!alive) enter.run(this.#process, nowMicros, this.#leaseMicros);
+          for (const process of dead.all(nowMicros, nowMicros)) this.#bury(process);
+          return !alive;
+        })
+        .immediate();
+    } finally {
+      this.#database.pragma('synchronous = FULL');
+    }
+  }
+
+  /**
+   * Joins when it has not, takes free partitions up to the fair share, and tells what the member
+   * holds.
+   */
+  claim(seat: Seat): Share {
+    const { group, topic, member, partitionCount } = seat;
+    const { join, members, addLease, leases, take, bump, generation } = this.#statements;
+    return this.#database
+      .transaction(() => {
+        if (join.run(group, topic, member, this.#process).changes > 0) bump.run(group, topic);
+        const alive = members.all(group, topic);
+        const fair = fairShare({ members: alive, member, topic, partitionCount });
+        for (let partition = 0; partition < partitionCount; partition++) {
+          addLease.run(group, topic, partition);
+        }
+        const rows = leases.all(group, topic);
+        let held = rows.filter((row) => row.member === member).length;
+        for (const { partition, member: holder } of rows) {
+          if (held >= fair) break;
+          if (holder !== null && alive.includes(holder)) continue;
+          take.run(member, group, topic, partition);
+          held += 1;
+        }
+        return {
+          holds: leases.all(group, topic).flatMap((row) =>
+            row.member === member
+              ? [
+                  {
+                    partition: Number(row.partition),
+                    epoch: row.epoch,
+                    nextOffset: row.nextOffset,
+                  },
+                ]
+              : [],
+          ),
+          fair,
+          generation: generation.get(group, topic) ?? 0n,
+        };
+      })
+      .immediate();
+  }
+
+  /**
+   * Stores offsets in one synced transaction. False at the place of a hold that has passed to
+   * another member.
+   */
+  commit(commits: readonly OffsetCommit[]): boolean[] {
+    return this.#database
+      .transaction(() => commits.map((commit) => this.#commitOne(commit)))
+      .immediate();
+  }
+
+  /** Gives a partition up, with the offset that was reached. */
+  release(commit: OffsetCommit): void {
+    const { group, topic } = commit.seat;
+    this.#database
+      .transaction(() => {
+        if (!this.#commitOne(commit)) return;
+        this.#statements.free.run(group, topic, commit.hold.partition);
+        this.#statements.bump.run(group, topic);
+      })
+      .immediate();
+  }
+
+  leave({ group, topic, member }: Seat): void {
+    const { leave, bump } = this.#statements;
+    this.#database
+      .transaction(() => {
+        if (leave.run(group, topic, member).changes > 0) bump.run(group, topic);
+      })
+      .immediate();
+  }
+
+  generation({ group, topic }: Seat): bigint {
+    return this.#statements.generation.get(group, topic) ?? 0n;
+  }
+
+  /** True when another process changed the file since the last call. */
+  changed(): boolean {
+    const version = this.#statements.dataVersion.get();
+    const changed = version !== this.#dataVersion;
+    this.#dataVersion = version;
+    return changed;
+  }
+
+  /** Ends this process's lease at once, with all its members. */
+  close(): void {
+    this.#database.transaction(() => this.#bury(this.#process)).immediate();
+    this.#database.close();
+  }
+
+  #commitOne({ seat, hold, nextOffset }: OffsetCommit): boolean {
+    const { group, topic, member } = seat;
+    const { partition, epoch } = hold;
+    const row = this.#statements.setOffset.run(nextOffset, group, topic, partition, member, epoch);
+    return row.changes > 0;
+  }
+
+  #bury(process: string): void {
+    const { memberships, leave, bump, exit } = this.#statements;
+    for (const { group, topic, member } of memberships.all(process)) {
+      leave.run(group, topic, member);
+      bump.run(group, topic);
+    }
+    exit.run(process);
+  }
+}

@@ -1,0 +1,98 @@
+import type { Timer } from '@holdfast/shared/runtime/clock.ts';
+import type { GroupsFile } from './groups-file.ts';
+import type { LogWorld } from './log-world.ts';
+import type { TopicSubscription } from './topic-subscription.ts';
+
+/** A lease outlives two missed renewals. */
+const RENEWALS_PER_LEASE = 3;
+const RETRY_MS = 1000;
+
+export interface PeersOptions {
+  readonly world: LogWorld;
+  readonly groups: GroupsFile;
+  readonly leaseMs: number;
+  readonly pollMs: number;
+}
+
+/**
+ * Keeps this process among the living, and watches what other processes change: looks at a counter
+ * in shared memory each `pollMs`, and reads a file only when it moved. Idle while nothing is
+ * subscribed.
+ */
+export class Peers {
+  readonly #options: PeersOptions;
+  readonly #subscriptions = new Set<TopicSubscription>();
+  #timer: Timer | undefined;
+  #renewAtMs = 0;
+  #looking = false;
+
+  constructor(options: PeersOptions) {
+    this.#options = options;
+  }
+
+  add(subscription: TopicSubscription): void {
+    this.#renewWhenDue();
+    this.#subscriptions.add(subscription);
+    subscription.rebalance();
+    this.#timer ??= this.#again(this.#options.pollMs);
+  }
+
+  remove(subscription: TopicSubscription): void {
+    this.#subscriptions.delete(subscription);
+    if (this.#subscriptions.size > 0) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  /** A member of this process changed its group; the others here are told in the next turn. */
+  lookSoon(): void {
+    if (this.#looking) return;
+    this.#looking = true;
+    this.#options.world.soon(() => {
+      this.#looking = false;
+      this.#guarded(() => this.#rebalance());
+    });
+  }
+
+  #again(ms: number): Timer {
+    return this.#options.world.clock.after(ms, () => {
+      const went = this.#guarded(() => this.#poll());
+      if (this.#timer) this.#timer = this.#again(went ? this.#options.pollMs : RETRY_MS);
+    });
+  }
+
+  #poll(): void {
+    const files = new Set([...this.#subscriptions].map((subscription) => subscription.file));
+    const changed = new Set([...files].filter((file) => file.changed()));
+    for (const subscription of this.#subscriptions) {
+      if (changed.has(subscription.file)) subscription.notify();
+    }
+    const renewed = this.#renewWhenDue();
+    if (this.#options.groups.changed() || renewed) this.#rebalance();
+  }
+
+  #renewWhenDue(): boolean {
+    const { world, groups, leaseMs } = this.#options;
+    const now = world.clock.monotonicMs();
+    if (now < this.#renewAtMs) return false;
+    const wasTakenForDead = groups.heartbeat(world.clock.monotonicMicros());
+    this.#renewAtMs = now + leaseMs / RENEWALS_PER_LEASE;
+    if (wasTakenForDead) for (const subscription of this.#subscriptions) subscription.rejoin();
+    return true;
+  }
+
+  #rebalance(): void {
+    for (const subscription of this.#subscriptions) subscription.rebalance();
+  }
+
+  /** False when it failed: this loop has no caller who could be told, and tries again later. */
+  #guarded(work: () => void): boolean {
+    try {
+      work();
+      return true;
+    } catch (cause) {
+      this.#options.world.log.error({ err: cause }, 'cannot look after the consumer groups');
+      return false;
+    }
+  }
+}

@@ -1,0 +1,112 @@
+import type { Topic } from '@holdfast/shared/contracts/topics.ts';
+import type { Migration } from '@holdfast/shared/platform/sql/sql.ts';
+import type { ColumnDefinitionBuilder, Transaction } from 'kysely';
+
+/** Of the service that consumes. */
+export interface InboxTables {
+  inbox: {
+    consumer: string;
+    topic: string;
+    subject: string;
+    /** The last that took effect. */
+    sequence: bigint;
+    /** The highest that was parked; above `sequence` while the subject waits to be replayed. */
+    parked_to: bigint;
+  };
+}
+
+export interface Arrival {
+  readonly consumer: string;
+  readonly topic: Topic;
+  readonly subject: string;
+  readonly sequence: bigint;
+}
+
+export type Judgement =
+  /** The next of its subject; it is now the last, if the transaction commits. */
+  | { readonly kind: 'next' }
+  | { readonly kind: 'repeat' }
+  /** At least one before it is missing. */
+  | { readonly kind: 'gap'; readonly expected: bigint }
+  /** Like `gap`, of a subject of which later events were parked already. */
+  | { readonly kind: 'frozen'; readonly expected: bigint };
+
+/**
+ * Where a subject begins that the consumer has not met: `first` expects 1. `kept` takes what comes
+ * first, for a consumer that is newer than what its topics keep.
+ */
+export type InboxBegin = 'first' | 'kept';
+
+/** The table of an inbox, for the list of the service's migrations. */
+export function inboxMigration(id: string): Migration {
+  const required = (column: ColumnDefinitionBuilder) => column.notNull();
+  return {
+    id,
+    async up(tx) {
+      await tx.schema
+        .createTable('inbox')
+        .addColumn('consumer', 'text', required)
+        .addColumn('topic', 'text', required)
+        .addColumn('subject', 'text', required)
+        .addColumn('sequence', 'bigint', required)
+        .addColumn('parked_to', 'bigint', required)
+        .addPrimaryKeyConstraint('inbox_key', ['consumer', 'topic', 'subject'])
+        .execute();
+    },
+  };
+}
+
+/** Judges an event by its sequence, and moves on to it when it is the next. */
+export async function arrive(
+  tx: Transaction<InboxTables>,
+  arrival: Arrival,
+  begin: InboxBegin,
+): Promise<Judgement> {
+  const { sequence } = arrival;
+  const known = await positionOf(tx, arrival);
+  const last = known?.sequence ?? (begin === 'kept' ? sequence - 1n : 0n);
+  if (sequence <= last) return { kind: 'repeat' };
+  if (sequence > last + 1n) {
+    const kind = (known?.parked_to ?? 0n) > last ? 'frozen' : 'gap';
+    return { kind, expected: last + 1n };
+  }
+  await store(tx, arrival, { sequence, parked_to: known?.parked_to ?? 0n });
+  return { kind: 'next' };
+}
+
+/**
+ * Remembers that the event was parked: later ones of its subject need not wait for what is missing.
+ */
+export async function freeze(tx: Transaction<InboxTables>, arrival: Arrival): Promise<void> {
+  const { sequence } = arrival;
+  const known = await positionOf(tx, arrival);
+  const parkedTo = known?.parked_to ?? 0n;
+  await store(tx, arrival, {
+    sequence: known?.sequence ?? 0n,
+    parked_to: parkedTo > sequence ? parkedTo : sequence,
+  });
+}
+
+function positionOf(tx: Transaction<InboxTables>, { consumer, topic, subject }: Arrival) {
+  return tx
+    .selectFrom('inbox')
+    .select(['sequence', 'parked_to'])
+    .where('consumer', '=', consumer)
+    .where('topic', '=', topic)
+    .where('subject', '=', subject)
+    .executeTakeFirst();
+}
+
+async function store(
+  tx: Transaction<InboxTables>,
+  { consumer, topic, subject }: Arrival,
+  position: { sequence: bigint; parked_to: bigint },
+): Promise<void> {
+  await tx
+    .insertInto('inbox')
+    .values({ consumer, topic, subject, ...position })
+    .onConflict((conflict) =>
+      conflict.columns(['consumer', 'topic', 'subject']).doUpdateSet(position),
+    )
+    .execute();
+}

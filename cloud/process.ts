@@ -1,0 +1,103 @@
+import type { GrpcServer } from '@holdfast/shared/runtime/grpc.ts';
+import { addOperations, createApp } from '@holdfast/shared/runtime/http.ts';
+import { type HttpServer, serveHttp } from '@holdfast/shared/runtime/http-server.ts';
+import { createModules, type Module } from '@holdfast/shared/runtime/modules.ts';
+import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
+import type { CloudSettings } from './settings.ts';
+import { TARGETS, type TargetName } from './targets.ts';
+import { type CloudParts, type Decoration, wireServices } from './wiring.ts';
+
+export const VERSION = '0.1.0';
+
+export interface CloudProcess {
+  readonly httpPort: number;
+  readonly grpcPort: number | undefined;
+  /** Drains: readiness fails first, then listeners close, services stop, ports close. */
+  stop(): Promise<void>;
+}
+
+export interface CloudOptions {
+  readonly targets: readonly TargetName[];
+  readonly settings: CloudSettings;
+  readonly runtime: Runtime;
+  readonly decoration?: Decoration;
+}
+
+/** Starts the services of one process and their listeners. Throws after stopping what had started. */
+export async function startCloud(options: CloudOptions): Promise<CloudProcess> {
+  const { targets, settings, runtime } = options;
+  const parts = await wireServices(targets, options);
+  const listeners = createListeners(parts, options);
+  const services = parts.services.map((service) => service.module);
+  const names = services.map((module) => module.name);
+  const modules = createModules([...services, ...listeners.modules(names)], {
+    clock: runtime.clock,
+    log: runtime.log,
+  });
+  let draining = false;
+  addOperations(listeners.app, {
+    runtime,
+    version: VERSION,
+    status: modules.status,
+    draining: () => draining,
+  });
+  const stop = async (): Promise<void> => {
+    draining = true;
+    await modules.stop();
+    await parts.close();
+    await runtime.tracing.stop();
+  };
+  try {
+    await modules.start();
+  } catch (cause) {
+    await stop();
+    throw cause;
+  }
+  const { httpPort, grpcPort } = listeners.ports();
+  runtime.log.info({ targets, httpPort, grpcPort, region: settings.region }, 'cloud ready');
+  return { httpPort, grpcPort, stop };
+}
+
+function createListeners(parts: CloudParts, options: CloudOptions) {
+  const { targets, settings, runtime } = options;
+  const app = createApp(runtime);
+  for (const service of parts.services) service.routes?.(app);
+  const grpcServices = parts.services.flatMap((service) => service.grpc ?? []);
+  let http: HttpServer | undefined;
+  let grpc: GrpcServer | undefined;
+  // Only a process that already holds the authority's secrets shows a certificate of it.
+  const certified = targets.some((name) => TARGETS[name].ports.includes('certificate-authority'));
+  const httpModule = (needs: readonly string[]): Module => ({
+    name: 'http',
+    needs,
+    async start() {
+      const { host, port } = settings.http;
+      const tls = certified ? { tls: await parts.serverCertificate() } : {};
+      http = await serveHttp(app, { host, port, setting: 'http.port', ...tls });
+    },
+    stop: async () => http?.close(),
+  });
+  const grpcModule = (needs: readonly string[]): Module => ({
+    name: 'grpc',
+    needs,
+    async start() {
+      const { serveGrpc } = await import('@holdfast/shared/runtime/grpc.ts');
+      const { host, port } = settings.edgeLink;
+      grpc = await serveGrpc({
+        services: grpcServices,
+        host,
+        port,
+        setting: 'edgeLink.port',
+        tls: await parts.serverCertificate(),
+        clock: runtime.clock,
+      });
+    },
+    stop: async () => grpc?.close(),
+  });
+  return {
+    app,
+    modules: (needs: readonly string[]): Module[] =>
+      grpcServices.length > 0 ? [grpcModule(needs), httpModule(needs)] : [httpModule(needs)],
+    ports: () => ({ httpPort: http!.port, grpcPort: grpc?.port }),
+  };
+}

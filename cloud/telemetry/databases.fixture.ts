@@ -1,0 +1,88 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openPostgresSql } from '@holdfast/shared/platform/sql/sql.postgres.ts';
+import { openSqliteSql } from '@holdfast/shared/platform/sql/sql.sqlite.ts';
+import type { OpenSql, Sql, Technology } from '@holdfast/shared/platform/sql/sql.ts';
+import { type Runtime, testRuntime } from '@holdfast/shared/runtime/runtime.ts';
+import { sql as raw } from 'kysely';
+import type { LogRecord } from '../platform/event-log/event-log.ts';
+import { batchOf } from './blocks.fixture.ts';
+import { type Applier, createApplier } from './events/applier.ts';
+import { handleBlocks } from './events/block-consumer.ts';
+import { migrations } from './store/migrations.ts';
+import { SeriesIds } from './store/series-ids.ts';
+import type { TelemetryTables } from './store/tables.ts';
+
+export const POSTGRES_URL = process.env['HOLDFAST_TEST_POSTGRES_URL'];
+
+/** SQLite always, PostgreSQL when it is there; the title of what is skipped carries the reason. */
+export const DATABASES: readonly { technology: Technology; title: string; skip: boolean }[] = [
+  { technology: 'sqlite', title: 'on sqlite', skip: false },
+  {
+    technology: 'postgres',
+    title: POSTGRES_URL ? 'on postgres' : 'skipped: HOLDFAST_TEST_POSTGRES_URL is not set',
+    skip: !POSTGRES_URL,
+  },
+];
+
+/** A database of one test: a folder, or a schema of its own. */
+export class TestDatabase {
+  readonly technology: Technology;
+  readonly dir = mkdtempSync(join(tmpdir(), 'holdfast-telemetry-'));
+  readonly schema = `telemetry-${randomBytes(6).toString('hex')}`;
+  readonly #handles = new Set<Sql<TelemetryTables>>();
+
+  constructor(technology: Technology) {
+    this.technology = technology;
+  }
+
+  /** As a process has it: a child on the same place sees the same tables. */
+  opener(rt: Runtime = testRuntime()): OpenSql {
+    return openerOf(this, rt);
+  }
+
+  async open(rt: Runtime = testRuntime()): Promise<Sql<TelemetryTables>> {
+    const handle = await this.opener(rt)<TelemetryTables>({ service: 'telemetry', migrations });
+    this.#handles.add(handle);
+    return handle;
+  }
+
+  async dispose(): Promise<void> {
+    for (const handle of this.#handles) await handle.close();
+    if (this.technology === 'postgres') {
+      const own = await this.opener()({ service: 'telemetry', migrations });
+      await own.transaction((tx) => raw`drop schema ${raw.id(this.schema)} cascade`.execute(tx));
+      await own.close();
+    }
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+export function openerOf(
+  place: Pick<TestDatabase, 'technology' | 'dir' | 'schema'>,
+  rt: Runtime,
+): OpenSql {
+  if (place.technology === 'sqlite') return openSqliteSql({ dir: place.dir, rt });
+  const open = openPostgresSql({ url: POSTGRES_URL!, rt, poolMax: 4 });
+  return (service) => open({ ...service, service: place.schema });
+}
+
+/** The consumer without a log: what is delivered is applied. */
+export class TestConsumer {
+  readonly runtime: Runtime;
+  readonly #applier: Applier;
+
+  constructor(sql: Sql<TelemetryTables>, runtime: Runtime = testRuntime()) {
+    this.runtime = runtime;
+    const { clock, metrics, steps } = runtime;
+    const now = (): bigint => clock.nowMicros();
+    this.#applier = createApplier({ sql, ids: new SeriesIds(), steps, now, clock, metrics });
+  }
+
+  async deliver(records: readonly LogRecord[], fromOffset = 0): Promise<void> {
+    const deps = { runtime: this.runtime, applier: this.#applier };
+    await handleBlocks(batchOf(records, fromOffset), deps);
+  }
+}

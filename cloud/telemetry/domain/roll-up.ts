@@ -1,0 +1,130 @@
+import { AppError } from '@holdfast/shared/lib/app-error.ts';
+import { ByteReader, ByteWriter } from './bytes.ts';
+import { FLAG_TEXT, type ReadingColumns } from './reading.ts';
+
+/** A reading as the first or last of a bucket. Equal times are told apart by the sequence. */
+export interface Edge {
+  readonly time: number;
+  readonly sequence: number;
+  readonly value: number;
+}
+
+/** What is left of the numbers of a minute or an hour. Texts are not in it. */
+export interface Summary {
+  readonly count: number;
+  readonly sum: number;
+  readonly min: number;
+  readonly max: number;
+  readonly first: Edge;
+  readonly last: Edge;
+}
+
+/** By the bucket's start, microseconds since 1970. */
+export type Summaries = Map<number, Summary>;
+
+/** Summaries of the readings per bucket of `bucketMicros`. */
+export function summarise(columns: ReadingColumns, bucketMicros: number): Summaries {
+  const summaries: Summaries = new Map();
+  for (let index = 0; index < columns.times.length; index++) {
+    if (columns.flags[index]! & FLAG_TEXT) continue;
+    const time = columns.times[index]!;
+    const edge = { time, sequence: columns.sequences[index]!, value: columns.values[index]! };
+    mergeInto(summaries, time - (time % bucketMicros), summaryOf(edge));
+  }
+  return summaries;
+}
+
+export function mergeAll(to: Summaries, from: Summaries): void {
+  for (const [start, summary] of from) mergeInto(to, start, summary);
+}
+
+export function mergeInto(to: Summaries, start: number, summary: Summary): void {
+  const held = to.get(start);
+  to.set(start, held ? merge(held, summary) : summary);
+}
+
+/** Commutative, and associative but for the rounding of the sum. */
+export function merge(a: Summary, b: Summary): Summary {
+  return {
+    count: a.count + b.count,
+    sum: a.sum + b.sum,
+    min: Math.min(a.min, b.min),
+    max: Math.max(a.max, b.max),
+    first: compareEdges(a.first, b.first) <= 0 ? a.first : b.first,
+    last: compareEdges(a.last, b.last) >= 0 ? a.last : b.last,
+  };
+}
+
+/** Buckets of `bucketMicros` out of finer ones. */
+export function coarsened(summaries: Summaries, bucketMicros: number): Summaries {
+  const coarse: Summaries = new Map();
+  for (const [start, summary] of summaries) {
+    mergeInto(coarse, start - (start % bucketMicros), summary);
+  }
+  return coarse;
+}
+
+function summaryOf(edge: Edge): Summary {
+  const { value } = edge;
+  return { count: 1, sum: value, min: value, max: value, first: edge, last: edge };
+}
+
+/** The value settles it for two streams that use the same sequence at the same time. */
+function compareEdges(a: Edge, b: Edge): number {
+  return a.time - b.time || a.sequence - b.sequence || a.value - b.value;
+}
+
+const SUMMARIES_VERSION = 1;
+
+/** As bytes: a version byte, the count, then each bucket. A bucket of one reading is written as that reading. */
+export function encodeSummaries(summaries: Summaries): Buffer {
+  const writer = new ByteWriter(16 + summaries.size * 64);
+  writer.byte(SUMMARIES_VERSION);
+  writer.count(summaries.size);
+  let previous = 0;
+  for (const [start, summary] of summaries) {
+    writer.signed(start - previous);
+    previous = start;
+    writer.count(summary.count);
+    writeEdge(writer, start, summary.first);
+    if (summary.count === 1) continue;
+    writeEdge(writer, start, summary.last);
+    writer.float(summary.sum);
+    writer.float(summary.min);
+    writer.float(summary.max);
+  }
+  return writer.done();
+}
+
+export function decodeSummaries(bytes: Uint8Array): Summaries {
+  const reader = new ByteReader(bytes);
+  const version = reader.byte();
+  if (version !== SUMMARIES_VERSION) {
+    throw new AppError('STORE_DAMAGED', `stored summaries have the unknown version ${version}`);
+  }
+  const summaries: Summaries = new Map();
+  let start = 0;
+  for (let left = reader.count(); left > 0; left--) {
+    start += reader.signed();
+    summaries.set(start, readSummary(reader, start));
+  }
+  return summaries;
+}
+
+function readSummary(reader: ByteReader, start: number): Summary {
+  const count = reader.count();
+  const first = readEdge(reader, start);
+  if (count === 1) return summaryOf(first);
+  const last = readEdge(reader, start);
+  return { count, first, last, sum: reader.float(), min: reader.float(), max: reader.float() };
+}
+
+function writeEdge(writer: ByteWriter, start: number, edge: Edge): void {
+  writer.count(edge.time - start);
+  writer.count(edge.sequence);
+  writer.float(edge.value);
+}
+
+function readEdge(reader: ByteReader, start: number): Edge {
+  return { time: start + reader.count(), sequence: reader.count(), value: reader.float() };
+}

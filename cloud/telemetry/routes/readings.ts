@@ -1,0 +1,174 @@
+import type { Lane } from '@holdfast/shared/contracts/lanes.ts';
+import { AppError } from '@holdfast/shared/lib/app-error.ts';
+import type { Reader } from '@holdfast/shared/platform/sql/sql.ts';
+import type { HttpApp } from '@holdfast/shared/runtime/http.ts';
+import { z } from 'zod';
+import { MICROS_MAX } from '../domain/reading.ts';
+import { rfc3339 } from '../domain/reading-time.ts';
+import { type SeriesRow, seriesOf, sitesWith } from '../store/devices.ts';
+import {
+  type AfterSequence,
+  type AfterTime,
+  readingsBySequence,
+  readingsByTime,
+  type StoredReading,
+} from '../store/raw-readings.ts';
+import { BUCKET_MICROS, type Bucket, bucketsOf } from '../store/roll-ups.ts';
+import { streamNames } from '../store/streams.ts';
+import type { TelemetryTables } from '../store/tables.ts';
+import { findSite, type RouteDeps } from './devices.ts';
+import { cursorParameter, limitParameter, pageOf, reply } from './page.ts';
+import { authorise, nameParameter, parseQuery, timeParameter } from './query.ts';
+import { contentOf } from './reading-json.ts';
+
+export const READINGS_LIMIT_MAX = 10_000;
+
+/** A position in one of the orders; each list refuses another's. */
+const cursorPosition = z.union([
+  z.tuple([z.literal('time'), z.int().min(0), z.int().min(0), z.string()]),
+  z.tuple([z.literal('sequence'), z.string(), z.int().min(0)]),
+  z.tuple([z.enum(['1m', '1h']), z.int().min(0)]),
+]);
+
+const query = z.strictObject({
+  metric: nameParameter.optional(),
+  from: timeParameter.default(0),
+  to: timeParameter.default(MICROS_MAX),
+  resolution: z.enum(['raw', '1m', '1h']).default('raw'),
+  order: z.enum(['time', 'sequence']).default('time'),
+  limit: limitParameter({ preset: 1_000, max: READINGS_LIMIT_MAX }),
+  cursor: cursorParameter(cursorPosition),
+  site: nameParameter.optional(),
+});
+
+type Query = z.output<typeof query>;
+type Db = Reader<TelemetryTables>;
+
+export function readingRoutes(app: HttpApp, { sql, verifier }: RouteDeps): void {
+  app.get('/v1/devices/:id/readings', async (c) => {
+    const principal = await authorise(c, verifier);
+    const asked = parseQuery(c, query);
+    const id = nameParameter.parse(c.req.param('id'));
+    const body = await sql.read(async (db) => {
+      const site = await findSite(principal, asked.site, (scope) => sitesWith(db, scope, id));
+      const all = await seriesOf(db, principal.tenant, { site, device: id });
+      const series = chosen(all, asked.metric);
+      const page = await pageFor(db, series?.id, asked);
+      const metric = series?.metric ?? asked.metric;
+      const head = { id, site, metric, resolution: asked.resolution };
+      return { ...head, items: page.items, next_cursor: page.next };
+    });
+    return reply(c, body);
+  });
+}
+
+/** Undefined when the device has no such metric: then it has no readings. */
+function chosen(all: readonly SeriesRow[], metric: string | undefined): SeriesRow | undefined {
+  if (metric !== undefined) return all.find((series) => series.metric === metric);
+  if (all.length === 1) return all[0];
+  const names = all.slice(0, 20).map((series) => series.metric);
+  const detail = `is needed, the device has several: ${names.join(', ')}`;
+  throw new AppError('REQUEST_INVALID', `/metric: ${detail}`, {
+    fields: [{ pointer: '/metric', detail }],
+  });
+}
+
+interface Page {
+  readonly items: readonly unknown[];
+  readonly next: string | null;
+}
+
+async function pageFor(db: Db, seriesId: bigint | undefined, asked: Query): Promise<Page> {
+  if (seriesId === undefined) return { items: [], next: null };
+  if (asked.resolution !== 'raw') return bucketPage(db, seriesId, asked);
+  return asked.order === 'time' ? timePage(db, seriesId, asked) : sequencePage(db, seriesId, asked);
+}
+
+async function timePage(db: Db, seriesId: bigint, asked: Query): Promise<Page> {
+  let after: AfterTime | undefined;
+  if (asked.cursor) {
+    if (asked.cursor[0] !== 'time') throw wrongCursor();
+    const [, time, sequence, streamId] = asked.cursor;
+    after = { time, sequence, streamId: idOf(streamId) };
+  }
+  const found = await readingsByTime(db, rangeOf(seriesId, asked), after);
+  const page = pageOf(found, asked.limit, (last) => [
+    'time',
+    last.time,
+    last.sequence,
+    String(last.streamId),
+  ]);
+  return { ...page, items: await readingsJson(db, page.items) };
+}
+
+async function sequencePage(db: Db, seriesId: bigint, asked: Query): Promise<Page> {
+  let after: AfterSequence | undefined;
+  if (asked.cursor) {
+    if (asked.cursor[0] !== 'sequence') throw wrongCursor();
+    const [, streamId, sequence] = asked.cursor;
+    after = { streamId: idOf(streamId), sequence };
+  }
+  const found = await readingsBySequence(db, rangeOf(seriesId, asked), after);
+  const page = pageOf(found, asked.limit, (last) => [
+    'sequence',
+    String(last.streamId),
+    last.sequence,
+  ]);
+  return { ...page, items: await readingsJson(db, page.items) };
+}
+
+async function bucketPage(db: Db, seriesId: bigint, asked: Query): Promise<Page> {
+  const resolution = asked.resolution === '1h' ? '1h' : '1m';
+  let from = asked.from;
+  if (asked.cursor) {
+    if (asked.cursor[0] !== resolution) throw wrongCursor();
+    from = asked.cursor[1] + BUCKET_MICROS[resolution];
+  }
+  const range = { ...rangeOf(seriesId, asked), from, resolution } as const;
+  const page = pageOf(await bucketsOf(db, range), asked.limit, (last) => [resolution, last.start]);
+  return { ...page, items: page.items.map(bucketJson) };
+}
+
+/** One more than asked for: it only tells whether there is a next page. */
+function rangeOf(seriesId: bigint, { from, to, limit }: Query) {
+  return { seriesId, from, to, limit: limit + 1 };
+}
+
+function idOf(text: string): bigint {
+  if (!/^[0-9]{1,18}$/.test(text)) throw wrongCursor();
+  return BigInt(text);
+}
+
+function wrongCursor(): AppError {
+  const detail = 'is not a cursor of this list';
+  return new AppError('REQUEST_INVALID', `/cursor: ${detail}`, {
+    fields: [{ pointer: '/cursor', detail }],
+  });
+}
+
+async function readingsJson(db: Db, readings: readonly StoredReading[]) {
+  const streams = await streamNames(db, [...new Set(readings.map(({ streamId }) => streamId))]);
+  return readings.map((reading) => readingJson(reading, streams.get(reading.streamId)));
+}
+
+interface Stream {
+  readonly gatewayId: string;
+  readonly incarnation: string;
+  readonly lane: Lane;
+}
+
+function readingJson(reading: StoredReading, stream: Stream | undefined) {
+  return {
+    time: rfc3339(reading.time),
+    receivedAt: rfc3339(reading.receivedTime),
+    ...contentOf(reading.content, reading.flags),
+    sequence: reading.sequence,
+    ...stream,
+  };
+}
+
+function bucketJson({ start, summary }: Bucket) {
+  const { count, sum, min, max, first, last } = summary;
+  const time = rfc3339(start);
+  return { time, count, sum, mean: sum / count, min, max, first: first.value, last: last.value };
+}

@@ -1,0 +1,167 @@
+import type { PositionSet } from '@holdfast/shared/domain/ranges.ts';
+import { assert } from '@holdfast/shared/lib/assert.ts';
+import type { Reader, Sql } from '@holdfast/shared/platform/sql/sql.ts';
+import type { Steps } from '@holdfast/shared/runtime/steps.ts';
+import type { Transaction } from 'kysely';
+import { type ApplyPlan, planBlocks } from '../domain/apply-plan.ts';
+import { type ParkedBlock, type ReceivedBlock, streamName } from '../domain/received-block.ts';
+import { type BlockRows, rowsOf, type Unplaced } from './block-rows.ts';
+import { type LogPositionAfter, noteLogPositions } from './log-positions.ts';
+import { overlapOf, park } from './parked.ts';
+import { positionOf, rangesToText } from './position-text.ts';
+import { rowBatches } from './row-batches.ts';
+import type { SeriesIds } from './series-ids.ts';
+import type { TelemetryTables } from './tables.ts';
+
+/** What one transaction takes from the log. */
+export interface Delivery {
+  readonly blocks: readonly ReceivedBlock[];
+  readonly parked: readonly ParkedBlock[];
+  /** Where the log stands after them. */
+  readonly logPositions: readonly LogPositionAfter[];
+}
+
+export interface Applied {
+  readonly plan: ApplyPlan<ReceivedBlock>;
+  /** Those of the delivery, and what turned out to overlap. */
+  readonly parked: readonly ParkedBlock[];
+}
+
+export interface ApplyDeps {
+  readonly sql: Sql<TelemetryTables>;
+  readonly ids: SeriesIds;
+  readonly steps: Steps;
+  readonly now: () => bigint;
+}
+
+type Tx = Transaction<TelemetryTables>;
+
+/**
+ * Lets a delivery take effect once, whatever is delivered again and by whoever: which blocks are new is judged by the
+ * positions inside the transaction that stores their readings and moves the positions.
+ */
+export async function applyDelivery(deps: ApplyDeps, delivery: Delivery): Promise<Applied> {
+  const storedAt = deps.now();
+  const { blocks } = delivery;
+  // Encoded before the transaction, on what will be new as far as anyone knows now: inside, every millisecond is one
+  // that others wait.
+  const before = await deps.sql.read((db) => readPositions(db, blocks));
+  const likely = rowsOf(planBlocks(blocks, before).applied, storedAt);
+  const { applied, ids } = await deps.sql.transaction(async (tx) => {
+    const plan = planBlocks(blocks, await readPositions(tx, blocks));
+    const rows = sameBlocks(plan.applied, likely.blocks) ? likely : rowsOf(plan.applied, storedAt);
+    const streams = await movePositions(tx, plan);
+    const found = await deps.ids.resolve(tx, rows.series);
+    await insertRows(tx, rows, { series: found, streams });
+    const parked = [...delivery.parked, ...plan.overlapping.map(overlapOf)];
+    await park(tx, parked, storedAt);
+    await noteLogPositions(tx, delivery.logPositions);
+    deps.steps.reach('telemetry.batch.before-commit');
+    return { applied: { plan, parked }, ids: found };
+  });
+  deps.steps.reach('telemetry.batch.committed');
+  deps.ids.remember(ids);
+  return applied;
+}
+
+function sameBlocks(a: readonly ReceivedBlock[], b: readonly ReceivedBlock[]): boolean {
+  return a.length === b.length && a.every((block, index) => block === b[index]);
+}
+
+/** What is held, by the name of the stream. */
+async function readPositions(
+  db: Reader<TelemetryTables>,
+  blocks: readonly ReceivedBlock[],
+): Promise<ReadonlyMap<string, PositionSet>> {
+  const gateways = [...new Set(blocks.map(({ key }) => key.gatewayId))];
+  const positions = new Map<string, PositionSet>();
+  for (const some of rowBatches(gateways)) {
+    const rows = await db
+      .selectFrom('streams')
+      .select(['tenant', 'gateway_id', 'incarnation', 'lane', 'contiguous', 'ranges'])
+      .where('gateway_id', 'in', some)
+      .where('tenant', 'in', [...new Set(blocks.map(({ key }) => key.tenant))])
+      .execute();
+    for (const row of rows) {
+      positions.set(streamName({ ...row, gatewayId: row.gateway_id }), positionOf(row));
+    }
+  }
+  return positions;
+}
+
+/** Stores the new positions and returns the streams' ids by name. */
+async function movePositions(
+  tx: Tx,
+  { applied, moved }: ApplyPlan<ReceivedBlock>,
+): Promise<ReadonlyMap<string, bigint>> {
+  const last = new Map(applied.map((block) => [block.stream, block]));
+  const rows = [...last.values()].map(({ stream, key, site, eventAt }) => {
+    const position = moved.get(stream);
+    assert(position, 'a stream with an applied block has moved');
+    const { tenant, gatewayId: gateway_id, incarnation, lane } = key;
+    const ranges = rangesToText(position);
+    const place = { contiguous: position.contiguous, ranges, last_event_at: eventAt };
+    return { tenant, gateway_id, incarnation, lane, site, ...place };
+  });
+  const ids = new Map<string, bigint>();
+  for (const some of rowBatches(rows)) {
+    const kept = await tx
+      .insertInto('streams')
+      .values(some)
+      .onConflict((conflict) =>
+        conflict.columns(['tenant', 'gateway_id', 'incarnation', 'lane']).doUpdateSet((row) => ({
+          contiguous: row.ref('excluded.contiguous'),
+          ranges: row.ref('excluded.ranges'),
+          last_event_at: row.ref('excluded.last_event_at'),
+        })),
+      )
+      .returning(['id', 'tenant', 'gateway_id', 'incarnation', 'lane'])
+      .execute();
+    for (const row of kept) ids.set(streamName({ ...row, gatewayId: row.gateway_id }), row.id);
+  }
+  return ids;
+}
+
+interface Places {
+  readonly series: ReadonlyMap<string, bigint>;
+  readonly streams: ReadonlyMap<string, bigint>;
+}
+
+async function insertRows(tx: Tx, rows: BlockRows, places: Places): Promise<void> {
+  for (const some of rowBatches(placed(rows.parts, places))) {
+    await tx.insertInto('parts').values(some).execute();
+  }
+  for (const some of rowBatches(placed(rows.latest, places))) {
+    await tx
+      .insertInto('latest')
+      .values(some)
+      .onConflict((conflict) =>
+        conflict
+          .columns(['series_id', 'stream_id'])
+          .doUpdateSet((row) => ({
+            sequence: row.ref('excluded.sequence'),
+            time: row.ref('excluded.time'),
+            received_at: row.ref('excluded.received_at'),
+            flags: row.ref('excluded.flags'),
+            value: row.ref('excluded.value'),
+            body: row.ref('excluded.body'),
+          }))
+          .whereRef('excluded.sequence', '>', 'latest.sequence'),
+      )
+      .execute();
+  }
+}
+
+/** In the order of their ids, so that two transactions that touch the same rows do not wait for each other crosswise. */
+function placed<Row extends object>(
+  rows: readonly Unplaced<Row>[],
+  { series, streams }: Places,
+): (Row & { series_id: bigint; stream_id: bigint })[] {
+  const known = rows.map(({ series: name, stream, row }) => {
+    const seriesId = series.get(name);
+    const streamId = streams.get(stream);
+    assert(seriesId !== undefined && streamId !== undefined, 'a row has its series and stream');
+    return { ...row, series_id: seriesId, stream_id: streamId };
+  });
+  return known.sort((a, b) => Number(a.series_id - b.series_id));
+}

@@ -1,0 +1,28 @@
+import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
+import type { TelemetryTables } from './tables.ts';
+
+const NAME = 'upkeep';
+const LEASE_MICROS = 10_000_000n;
+
+/** True when this process folds and deletes for the next seconds. Two that both believe it only waste work. */
+export function takeUpkeep(
+  sql: Sql<TelemetryTables>,
+  { holder, now }: { readonly holder: string; readonly now: bigint },
+): Promise<boolean> {
+  const row = { name: NAME, holder, until: now + LEASE_MICROS };
+  return sql.transaction(async (tx) => {
+    const result = await tx
+      .insertInto('leases')
+      .values(row)
+      .onConflict((conflict) =>
+        conflict
+          .column('name')
+          .doUpdateSet({ holder, until: row.until })
+          .where((where) =>
+            where.or([where('leases.until', '<', now), where('leases.holder', '=', holder)]),
+          ),
+      )
+      .executeTakeFirst();
+    return result.numInsertedOrUpdatedRows === 1n;
+  });
+}

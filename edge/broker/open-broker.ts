@@ -1,0 +1,240 @@
+import { isTopicFilter } from '@holdfast/shared/lib/topic-filter.ts';
+import type { Module } from '@holdfast/shared/runtime/modules.ts';
+import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
+import {
+  Aedes,
+  type AedesPublishPacket,
+  type AuthenticateError,
+  type Client,
+  type ConnectPacket,
+  type Subscription,
+} from 'aedes';
+import type { Buffer as GatewayBuffer } from '../buffer/buffer.ts';
+import { type Admit, createAdmission } from '../devices/admission.ts';
+import { createRouter } from '../devices/routes.ts';
+import type { BrokerSettings } from './broker-settings.ts';
+import { ConnectionLimits } from './connection-limits.ts';
+import { FrameGuard } from './frame-guard.ts';
+import { MessageCounts } from './message-counts.ts';
+import type { Listen, MqttConnection, MqttListener } from './mqtt-listener.ts';
+import { PublishIntake } from './publish-intake.ts';
+import { createRefusals, type RefusalReason, RefusedError } from './refusals.ts';
+import { bindExchanges } from './session-state.ts';
+import { Sessions } from './sessions.ts';
+
+export interface OpenBrokerOptions {
+  readonly buffer: GatewayBuffer;
+  readonly settings: BrokerSettings;
+  /** The share of messages that begin a trace, 0 to 1. */
+  readonly traceSampleRatio?: number;
+  readonly listen: Listen;
+  readonly runtime: Runtime;
+}
+
+export interface Broker {
+  readonly module: Module;
+  /** The port that it listens on; 0 before it started. */
+  port(): number;
+  /** How many connections there are. */
+  connections(): number;
+}
+
+/** CONNACK return codes (MQTT 3.1.1 §3.2.2.3). */
+const RETURN_CODES = { busy: 3, credentials: 4, anonymous: 5, 'will-denied': 5 } as const;
+/** MQTT 5's own words for "unsupported protocol version"; Aedes would answer as MQTT 3 has it. */
+const CONNACK_5_UNSUPPORTED = Buffer.from([0x20, 0x03, 0x00, 0x84, 0x00]);
+const MQTT_5 = 5;
+/** Packets that may follow a CONNECT before its CONNACK; the frame guard bounds their bytes. */
+const EARLY_PACKETS_MAX = 10_000;
+
+/** The MQTT broker: Aedes behind a frame guard, and each message on disk before its acknowledgement. */
+export function openBroker(options: OpenBrokerOptions): Broker {
+  const broker = new HoldfastBroker(options);
+  return {
+    module: {
+      name: 'broker',
+      needs: ['buffer'],
+      start: () => broker.start(),
+      stop: () => broker.stop(),
+    },
+    port: () => broker.port,
+    connections: () => broker.connections,
+  };
+}
+
+class HoldfastBroker {
+  readonly #options: OpenBrokerOptions;
+  readonly #refusals;
+  readonly #sessions;
+  readonly #counts;
+  readonly #limits;
+  readonly #connectionsGauge;
+  readonly #admit: Admit;
+  readonly #intake: PublishIntake;
+  readonly #aedes: Aedes;
+  #listener: MqttListener | undefined;
+
+  constructor(options: OpenBrokerOptions) {
+    const { runtime, settings, buffer, traceSampleRatio = 0 } = options;
+    this.#options = options;
+    this.#refusals = createRefusals(runtime);
+    this.#sessions = new Sessions(runtime, this.#refusals);
+    this.#counts = new MessageCounts(runtime);
+    this.#limits = new ConnectionLimits(settings);
+    this.#admit = createAdmission(settings, runtime.random);
+    this.#connectionsGauge = runtime.metrics.gauge(
+      'holdfast_broker_connections',
+      'Open MQTT connections.',
+    );
+    this.#intake = new PublishIntake({
+      buffer,
+      route: createRouter(),
+      sessions: this.#sessions,
+      refusals: this.#refusals,
+      counts: this.#counts,
+      payloadBytesMax: settings.payloadBytesMax,
+      traceSampleRatio,
+      runtime,
+    });
+    this.#aedes = this.#createAedes();
+  }
+
+  get port(): number {
+    return this.#listener?.port ?? 0;
+  }
+
+  get connections(): number {
+    return this.#limits.count;
+  }
+
+  async start(): Promise<void> {
+    await this.#aedes.listen();
+    bindExchanges(this.#aedes, this.#options.buffer);
+    const { host, port } = this.#options.settings;
+    this.#listener = await this.#options.listen({
+      host,
+      port,
+      setting: 'mqtt.port',
+      accept: (connection) => this.#accept(connection),
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#listener?.close();
+    await new Promise<void>((resolve) => this.#aedes.close(resolve));
+    this.#sessions.stop();
+    this.#counts.show();
+  }
+
+  #createAedes(): Aedes {
+    const aedes = new Aedes({
+      // The intake bounds what is in flight; a second bound here would only queue and warn.
+      concurrency: 0,
+      queueLimit: EARLY_PACKETS_MAX,
+      connectTimeout: this.#options.settings.connectTimeoutMs,
+      preConnect: (client, packet, done) => this.#announce(client, packet, done),
+      authenticate: (client, username, password, done) =>
+        void this.#authenticate(client, { username, password }).then(
+          () => done(null, true),
+          (error: AuthenticateError) => done(error, false),
+        ),
+      authorizePublish: (client, packet, done) => this.#intake.take(client, packet, done),
+      authorizeSubscribe: (client, subscription, done) =>
+        done(null, this.#granted(client, subscription)),
+      authorizeForward: (client, packet) => this.#receivable(client, packet),
+    });
+    aedes.on('clientError', (client, error) => this.#failed(client, error));
+    aedes.on('connectionError', (client, error) => this.#failed(client, error));
+    return aedes;
+  }
+
+  #accept({ stream, remoteAddress }: MqttConnection): void {
+    const { settings, runtime } = this.#options;
+    const entry = this.#limits.enter(remoteAddress ?? '');
+    if (entry.kind === 'refused') {
+      this.#refusals.refuse(entry.reason, { remoteAddress });
+      stream.destroy();
+      return;
+    }
+    this.#connectionsGauge.set(this.#limits.count);
+    const guard = new FrameGuard(stream, {
+      remoteAddress,
+      payloadBytesMax: settings.payloadBytesMax,
+      connectTimeoutMs: settings.connectTimeoutMs,
+      clock: runtime.clock,
+      refused: (reason) => void this.#refusals.refuse(reason, { remoteAddress }),
+    });
+    guard.once('close', () => {
+      entry.release();
+      this.#connectionsGauge.set(this.#limits.count);
+    });
+    this.#aedes.handle(guard);
+  }
+
+  #announce(
+    client: Client,
+    packet: ConnectPacket,
+    done: (error: Error | null, success: boolean) => void,
+  ): void {
+    if (packet.protocolVersion === MQTT_5) {
+      client.conn.write(CONNACK_5_UNSUPPORTED);
+      done(this.#refuse('protocol-version', client), false);
+      return;
+    }
+    const { keepalive = 0, will } = packet;
+    this.#sessions.announce(client, { keepAliveSeconds: keepalive, willTopic: will?.topic });
+    done(null, true);
+  }
+
+  async #authenticate(
+    client: Client,
+    given: { username: string | undefined; password: Buffer | undefined },
+  ): Promise<void> {
+    const remoteAddress = remoteAddressOf(client);
+    const admission = await this.#admit({ clientId: client.id, remoteAddress, ...given });
+    if (admission.kind !== 'admitted') throw this.#rejection(admission.kind, client);
+    const willTopic = this.#sessions.details(client)?.willTopic;
+    // Nobody is there to be told when the will is due.
+    if (willTopic !== undefined && !admission.grants.mayPublish(willTopic))
+      throw this.#rejection('will-denied', client);
+    this.#sessions.open(client, admission.grants);
+  }
+
+  /** A subscription that is not granted is answered with 0x80 [MQTT-3.9.3]. */
+  #granted(client: Client, subscription: Subscription): Subscription | null {
+    const { topic } = subscription;
+    const grants = this.#sessions.of(client)?.grants;
+    if (grants && isTopicFilter(topic) && grants.maySubscribe(topic)) return subscription;
+    this.#refuse('subscribe-denied', client, { topic });
+    return null;
+  }
+
+  #receivable(client: Client, packet: AedesPublishPacket): AedesPublishPacket | null {
+    return this.#sessions.of(client)?.grants.mayReceive(packet.topic) ? packet : null;
+  }
+
+  #rejection(reason: keyof typeof RETURN_CODES, client: Client): AuthenticateError {
+    return Object.assign(this.#refuse(reason, client), { returnCode: RETURN_CODES[reason] });
+  }
+
+  #refuse(reason: RefusalReason, client: Client, details: Record<string, unknown> = {}): Error {
+    const remoteAddress = remoteAddressOf(client);
+    return this.#refusals.refuse(reason, { clientId: client.id, remoteAddress, ...details });
+  }
+
+  /** A connection that ended otherwise than by its own wish. */
+  #failed(client: Client, error: Error): void {
+    if (error instanceof RefusedError) return;
+    if ('code' in error) {
+      // The network's errors (ECONNRESET) are no fault of the client.
+      this.#options.runtime.log.debug({ err: error, clientId: client.id }, 'connection lost');
+      return;
+    }
+    const late = error.message === 'keep alive timeout';
+    this.#refuse(late ? 'keep-alive' : 'protocol', client, { message: error.message });
+  }
+}
+
+function remoteAddressOf(client: Client): string | undefined {
+  return client.conn instanceof FrameGuard ? client.conn.remoteAddress : undefined;
+}

@@ -1,0 +1,16 @@
+import { z } from 'zod';
+
+const MIB = 1024 * 1024;
+
+/** The `buffer` part of the gateway's configuration. */
+export const bufferSettingsSchema = z.strictObject({
+  /** What the lanes `event` and `telemetry` may use; `stock` has 64 MiB more. */
+  bytesMax: z
+    .int()
+    .min(MIB)
+    .default(1024 * MIB),
+  /** How long a commit waits for company. 0 is as soon as possible; more trades latency for flash wear. */
+  commitWindowMs: z.int().min(0).max(1_000).default(0),
+});
+
+export type BufferSettings = z.infer<typeof bufferSettingsSchema>;

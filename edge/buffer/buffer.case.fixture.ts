@@ -1,0 +1,65 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Lane } from '@holdfast/shared/contracts/lanes.ts';
+import { decodeBody, decompressBody } from '@holdfast/shared/lib/block-body.ts';
+import { type Runtime, testRuntime } from '@holdfast/shared/runtime/runtime.ts';
+import type { AcceptedMessage, BlockHead, Buffer as GatewayBuffer } from './buffer.ts';
+import { openBufferStore } from './buffer-file.sqlite.ts';
+import { bufferSettingsSchema } from './buffer-settings.ts';
+import { openBuffer } from './open-buffer.ts';
+
+export interface World {
+  readonly folder: string;
+  readonly file: string;
+  open(changes?: { bytesMax?: number; runtime?: Runtime }): GatewayBuffer;
+  remove(): void;
+}
+
+export function world(): World {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-buffer-'));
+  const file = join(folder, 'buffer.sqlite');
+  return {
+    folder,
+    file,
+    open({ bytesMax, runtime = testRuntime() } = {}) {
+      const settings = { ...bufferSettingsSchema.parse({}), ...(bytesMax ? { bytesMax } : {}) };
+      return openBuffer(openBufferStore(file, runtime), { runtime, settings }).buffer;
+    },
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+export function message(changes: Partial<AcceptedMessage> = {}): AcceptedMessage {
+  return {
+    lane: 'telemetry',
+    topic: 'devices/d1/telemetry/temperature',
+    device: 'd1',
+    channel: 'temperature',
+    payload: Buffer.from('21.5'),
+    qos: 1,
+    retain: false,
+    ...changes,
+  };
+}
+
+export function keyed(sequence: number | bigint, changes: Partial<AcceptedMessage> = {}) {
+  return message({ key: { boot: 'b1', sequence: BigInt(sequence) }, ...changes });
+}
+
+/** The payloads of the blocks, in order, as a cloud would read them. */
+export async function payloads(buffer: GatewayBuffer, heads: readonly BlockHead[]) {
+  const texts: string[] = [];
+  for (const head of heads) {
+    const block = await buffer.read(head);
+    const body = decodeBody(decompressBody(block.codec, block.body));
+    for (let index = 0; index < body.count; index++)
+      texts.push(Buffer.from(body.record(index).payload).toString());
+  }
+  return texts;
+}
+
+/** Everything sealed and pending of a lane of the present incarnation. */
+export function sealedOf(buffer: GatewayBuffer, lane: Lane): readonly BlockHead[] {
+  return buffer.sealed(buffer.incarnation, lane, 1n, 1_000_000);
+}

@@ -1,0 +1,109 @@
+import type { LaneLedger } from '@holdfast/shared/contracts/events.ts';
+import { LANES, type Lane } from '@holdfast/shared/contracts/lanes.ts';
+import {
+  EMPTY_POSITION,
+  missing,
+  type PositionSet,
+  type SequenceRange,
+  sizeOf,
+  union,
+} from '@holdfast/shared/domain/ranges.ts';
+import type { LanePosition } from './buffer.ts';
+import type { Settlement, SettlementKind, StreamRow } from './buffer-store.ts';
+
+/** One lane of one incarnation in memory: what is on disk, and nothing else. */
+export interface LaneStream {
+  readonly id: number;
+  readonly incarnation: string;
+  readonly lane: Lane;
+  accepted: bigint;
+  unkeyed: number;
+  duplicates: number;
+  acknowledged: PositionSet;
+  readonly settlements: Settlement[];
+  /** The ranges of the settlements. */
+  settled: PositionSet;
+}
+
+export function laneStream(row: StreamRow): LaneStream {
+  return { ...row, settlements: [...row.settled], settled: rangesOf(row.settled) };
+}
+
+/** Adds what the store has settled. */
+export function settle(stream: LaneStream, settlements: readonly Settlement[]): void {
+  stream.settlements.push(...settlements);
+  stream.settled = rangesOf(stream.settlements);
+}
+
+function rangesOf(settlements: readonly Settlement[]): PositionSet {
+  const ranges = settlements.map((settlement) => settlement.range);
+  return union(EMPTY_POSITION, { contiguous: 0n, ranges });
+}
+
+export function positionOf(stream: LaneStream): LanePosition {
+  const { incarnation, lane, accepted, acknowledged, settled } = stream;
+  return { incarnation, lane, accepted, acknowledged, settled };
+}
+
+/** The stretches of `range` that are neither acknowledged nor settled. */
+export function openWithin(stream: LaneStream, range: SequenceRange): SequenceRange[] {
+  const gaps = missing(union(stream.acknowledged, stream.settled), range.last);
+  return gaps
+    .filter((gap) => gap.last >= range.first)
+    .map((gap) => (gap.first < range.first ? { first: range.first, last: gap.last } : gap));
+}
+
+/**
+ * One ledger per lane over all incarnations, from sequences and ranges alone (I3). A range that was
+ * settled and is acknowledged later, as a conflict is, counts as settled: its data was not delivered.
+ */
+export function ledgerOf(
+  streams: readonly LaneStream[],
+  incarnation: string,
+  line: ReadonlyMap<Lane, bigint>,
+): LaneLedger[] {
+  return LANES.map((lane) => {
+    const own = streams.filter((stream) => stream.lane === lane);
+    const total = (count: (stream: LaneStream) => bigint | number): number =>
+      own.reduce((sum, stream) => sum + Number(count(stream)), 0);
+    const ended = (kind: SettlementKind): number => total((stream) => settledCount(stream, kind));
+    const drawn = (stream: LaneStream): bigint =>
+      // Nothing of an earlier incarnation is live.
+      stream.incarnation === incarnation ? (line.get(lane) ?? 0n) : stream.accepted;
+    return {
+      lane,
+      accepted: total((stream) => stream.accepted),
+      delivered: total((stream) => sizeOf(both(stream)) - sizeOf(stream.settled)),
+      parked: ended('parked'),
+      condensed: ended('condensed'),
+      dropped: ended('dropped'),
+      damaged: ended('damaged'),
+      pending: total((stream) => pendingCount(stream, stream.accepted)),
+      backlog: total((stream) => pendingCount(stream, drawn(stream))),
+      unkeyed: total((stream) => stream.unkeyed),
+      duplicates: total((stream) => stream.duplicates),
+    };
+  });
+}
+
+/** What the lane's streams hold that is neither acknowledged nor settled. */
+export function pendingOf(streams: readonly LaneStream[], lane: Lane): number {
+  return streams
+    .filter((stream) => stream.lane === lane)
+    .reduce((sum, stream) => sum + Number(pendingCount(stream, stream.accepted)), 0);
+}
+
+function both(stream: LaneStream): PositionSet {
+  return union(stream.acknowledged, stream.settled);
+}
+
+function pendingCount(stream: LaneStream, upTo: bigint): bigint {
+  const bound = upTo < stream.accepted ? upTo : stream.accepted;
+  return missing(both(stream), bound).reduce((sum, gap) => sum + gap.last - gap.first + 1n, 0n);
+}
+
+function settledCount(stream: LaneStream, kind: SettlementKind): bigint {
+  return stream.settlements
+    .filter((settlement) => settlement.kind === kind)
+    .reduce((sum, { range }) => sum + range.last - range.first + 1n, 0n);
+}

@@ -1,0 +1,42 @@
+/**
+ * Live and backlog drain beside each other; neither may use more than this share of the credits, so
+ * neither starves.
+ */
+export const SHARE_MAX = 0.75;
+
+export const SEND_KINDS = ['live', 'backlog'] as const;
+export type SendKind = (typeof SEND_KINDS)[number];
+
+/** How many bytes of blocks may still go out. */
+export interface Credits {
+  allows(kind: SendKind, bytes: number): boolean;
+  take(kind: SendKind, bytes: number): void;
+  /** A block is no longer in flight; its share is free, and the credits come back with `grant`. */
+  settle(kind: SendKind, bytes: number): void;
+  /** What the cloud gives back. */
+  grant(bytes: number): void;
+}
+
+/** `windowBytes` is what the Welcome granted. */
+export function createCredits(windowBytes: number): Credits {
+  const inFlight: Record<SendKind, number> = { live: 0, backlog: 0 };
+  let available = windowBytes;
+  return {
+    allows(kind, bytes) {
+      // One block always goes: credits below a block's size must not stop the gateway for ever.
+      if (inFlight.live + inFlight.backlog === 0) return true;
+      if (bytes > available) return false;
+      return inFlight[kind] === 0 || inFlight[kind] + bytes <= windowBytes * SHARE_MAX;
+    },
+    take(kind, bytes) {
+      inFlight[kind] += bytes;
+      available -= bytes;
+    },
+    settle(kind, bytes) {
+      inFlight[kind] -= bytes;
+    },
+    grant(bytes) {
+      available = Math.min(windowBytes, available + bytes);
+    },
+  };
+}

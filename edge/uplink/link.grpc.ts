@@ -1,0 +1,99 @@
+import { X509Certificate } from 'node:crypto';
+import { connectivityState, credentials, type ServiceError, status } from '@grpc/grpc-js';
+import { EdgeLinkServiceClient } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
+import { AppError } from '@holdfast/shared/lib/app-error.ts';
+import type { Clock } from '@holdfast/shared/runtime/clock.ts';
+import { grpcChannelOptions } from '@holdfast/shared/runtime/grpc.ts';
+import type { GatewayCredentials } from '../identity/credentials.ts';
+import type { Link, LinkEvents, OpenLink } from './link.ts';
+import { linkError } from './link-error.ts';
+
+export interface GrpcLinkOptions {
+  readonly clock: Clock;
+  /** A peer that accepts TCP and never speaks is given up after this. */
+  readonly connectTimeoutMs: number;
+}
+
+/**
+ * Streams over mutual TLS. Each has a channel of its own, so that no channel's back-off delays a
+ * retry.
+ */
+export function grpcLinks(options: GrpcLinkOptions): OpenLink {
+  return (identity, events) => openGrpcLink(identity, events, options);
+}
+
+function openGrpcLink(
+  identity: GatewayCredentials,
+  events: LinkEvents,
+  { clock, connectTimeoutMs }: GrpcLinkOptions,
+): Link {
+  const client = clientOf(identity);
+  const call = client.sync();
+  const unsent = new Set<() => void>();
+  let reason: AppError | undefined;
+  let over = false;
+  const connecting = clock.after(connectTimeoutMs, () => {
+    if (client.getChannel().getConnectivityState(false) === connectivityState.READY) return;
+    cancel(new AppError('DEADLINE_EXCEEDED', 'the cloud accepts connections and does not speak'));
+  });
+  const finish = (error: AppError | undefined): void => {
+    if (over) return;
+    over = true;
+    connecting.cancel();
+    client.close();
+    // grpc-js forgets the callbacks of frames that never left.
+    for (const resolve of unsent) resolve();
+    events.onEnd(error);
+  };
+  const cancel = (error: AppError): void => {
+    reason ??= error;
+    call.cancel();
+  };
+  call.on('data', (response) => {
+    if (!over) events.onFrame(response);
+  });
+  call.on('error', (error: ServiceError) => finish(reason ?? errorOf(error, identity, clock)));
+  // The status comes last, and for a call in good order it is the only thing that comes.
+  call.on('status', ({ code }) => {
+    if (code === status.OK) finish(reason);
+  });
+  return {
+    send: (request) =>
+      new Promise((resolve) => {
+        if (over || call.writableEnded) return resolve();
+        const left = (): void => {
+          unsent.delete(left);
+          resolve();
+        };
+        unsent.add(left);
+        call.write(request, left);
+      }),
+    close: () => void call.end(),
+    cancel,
+  };
+}
+
+function clientOf(identity: GatewayCredentials): EdgeLinkServiceClient {
+  const { ca, key, certificate, grpcUrl } = identity;
+  const secrets = credentials.createSsl(
+    Buffer.from(ca),
+    Buffer.from(key),
+    Buffer.from(certificate),
+  );
+  return new EdgeLinkServiceClient(targetOf(grpcUrl), secrets, {
+    ...grpcChannelOptions(),
+    'grpc.use_local_subchannel_pool': 1,
+  });
+}
+
+/** `host:port`, as grpc-js wants it. */
+function targetOf(grpcUrl: string): string {
+  return grpcUrl.replace(/^[a-z]+:\/\//, '').replace(/\/+$/, '');
+}
+
+function errorOf(error: ServiceError, identity: GatewayCredentials, clock: Clock): AppError {
+  const [code] = error.metadata?.get('holdfast-code') ?? [];
+  const failure = { details: error.details, code: code?.toString(), cause: error };
+  const expiresAtMs = new X509Certificate(identity.certificate).validToDate.getTime();
+  return linkError(failure, { expiresAtMs, nowMs: clock.now() });
+}

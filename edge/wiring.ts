@@ -1,0 +1,101 @@
+import { join } from 'node:path';
+import { AppError } from '@holdfast/shared/lib/app-error.ts';
+import type { Module } from '@holdfast/shared/runtime/modules.ts';
+import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
+import { listenTcp } from './broker/mqtt-listener.tcp.ts';
+import { type Broker, openBroker } from './broker/open-broker.ts';
+import type { Buffer as GatewayBuffer } from './buffer/buffer.ts';
+import { openBufferStore } from './buffer/buffer-file.sqlite.ts';
+import { openBuffer } from './buffer/open-buffer.ts';
+import type { GatewayCredentials } from './identity/credentials.ts';
+import { loadCredentials } from './identity/identity-file.ts';
+import { openRenewal, type Renewal } from './identity/renewal.ts';
+import type { GatewaySettings } from './settings.ts';
+import { openUplink, type Uplink } from './uplink/uplink.ts';
+import { VERSION } from './version.ts';
+
+/** What a test may put between the buffer and its users. */
+export interface Decoration {
+  readonly buffer?: (buffer: GatewayBuffer) => GatewayBuffer;
+}
+
+export interface GatewayParts {
+  readonly modules: readonly Module[];
+  readonly buffer: GatewayBuffer;
+  readonly broker: Broker;
+  /** Undefined while the gateway is not enrolled. */
+  readonly uplink: Uplink | undefined;
+  readonly credentials: GatewayCredentials | undefined;
+}
+
+/** The only place of the gateway where a technology is chosen. */
+export function wireGateway(options: {
+  readonly settings: GatewaySettings;
+  readonly runtime: Runtime;
+  readonly decoration?: Decoration;
+}): GatewayParts {
+  const { settings, runtime, decoration = {} } = options;
+  const store = openBufferStore(join(settings.dataDir, 'buffer.sqlite'), runtime);
+  const opened = openBuffer(store, { runtime, settings: settings.buffer });
+  const buffer = decoration.buffer?.(opened.buffer) ?? opened.buffer;
+  const credentials = loadCredentials(settings.dataDir);
+  const broker = openBroker({
+    buffer,
+    settings: settings.mqtt,
+    listen: listenTcp,
+    traceSampleRatio: settings.tracing.exporter === 'none' ? 0 : settings.tracing.sampleRatio,
+    runtime,
+  });
+  const line = credentials
+    ? wireLine({ buffer, broker, credentials, settings, runtime })
+    : { uplink: undefined, modules: [notEnrolled(runtime)] };
+  return {
+    modules: [opened.module, broker.module, ...line.modules],
+    buffer,
+    broker,
+    uplink: line.uplink,
+    credentials,
+  };
+}
+
+/** The stream to the cloud, and the certificate that it shows. */
+function wireLine(options: {
+  readonly buffer: GatewayBuffer;
+  readonly broker: Broker;
+  readonly credentials: GatewayCredentials;
+  readonly settings: GatewaySettings;
+  readonly runtime: Runtime;
+}): { uplink: Uplink; modules: Module[] } {
+  const { buffer, broker, credentials, settings, runtime } = options;
+  let current = credentials;
+  const renewal: Renewal = openRenewal({
+    runtime,
+    dataDir: settings.dataDir,
+    onRenewed: (renewed) => {
+      current = renewed;
+    },
+  });
+  const uplink = openUplink({
+    buffer,
+    identity: () => current,
+    settings: settings.uplink,
+    runtime,
+    softwareVersion: VERSION,
+    connectedDevices: broker.connections,
+  });
+  return { uplink, modules: [renewal.module, uplink.module] };
+}
+
+/** Messages are kept on disk meanwhile; /readyz says what is missing. */
+function notEnrolled(runtime: Runtime): Module {
+  const { message, hint } = new AppError('NOT_ENROLLED', 'this gateway is not enrolled', {
+    hint: 'run: holdfast-gateway enroll CLAIM-CODE --cloud https://…',
+  });
+  return {
+    name: 'uplink',
+    needs: ['buffer'],
+    start: async () => runtime.log.warn({ hint }, message),
+    stop: async () => {},
+    degraded: () => `${message}; ${hint}`,
+  };
+}

@@ -1,0 +1,33 @@
+import { writeFileSync } from 'node:fs';
+import type { Steps } from '@holdfast/shared/runtime/steps.ts';
+
+/** Where a victim is to die: after so many steps of its durable paths. */
+export interface Sentence {
+  readonly afterSteps: number;
+  /** The name of the step at which it died is written here. */
+  readonly recordFile: string;
+}
+
+/**
+ * Kills this process with SIGKILL at the drawn step: nothing is flushed, no handler runs. The thread waits for its end
+ * inside the step, so that not one line after it is executed.
+ */
+export function killingSteps(sentence: Sentence): Steps {
+  let left = sentence.afterSteps;
+  return {
+    reach(step) {
+      if (--left > 0) return;
+      writeFileSync(sentence.recordFile, step);
+      process.kill(process.pid, 'SIGKILL');
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    },
+  };
+}
+
+export const SENTENCE_VARIABLE = 'TORTURE_SENTENCE';
+export const PLANT_VARIABLE = 'TORTURE_PLANT';
+
+export function sentenceFromEnvironment(): Sentence | undefined {
+  const text = process.env[SENTENCE_VARIABLE];
+  return text ? (JSON.parse(text) as Sentence) : undefined;
+}

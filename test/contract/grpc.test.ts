@@ -1,0 +1,51 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buf, buildImage, findBreaks, GRPC_BASELINE, PROTO_FOLDER } from './buf.ts';
+
+const EDGE_LINK = join('grpc', 'holdfast', 'edge', 'v1', 'edge_link.proto');
+const REFRESH = 'run: node test/contract/export-grpc.ts';
+const folder = mkdtempSync(join(tmpdir(), 'holdfast-proto-'));
+
+beforeAll(() => {
+  cpSync(join(PROTO_FOLDER, 'grpc'), join(folder, 'grpc'), { recursive: true });
+  cpSync(join(PROTO_FOLDER, 'buf.yaml'), join(folder, 'buf.yaml'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('the gRPC contract', () => {
+  it('keeps the rules of buf lint', async () => {
+    expect(await buf(PROTO_FOLDER, 'lint')).toEqual({ code: 0, output: '' });
+  });
+
+  it('breaks nobody who relies on the accepted one', async () => {
+    expect(await findBreaks(PROTO_FOLDER, GRPC_BASELINE)).toEqual({ code: 0, output: '' });
+  });
+
+  it('is all in the baseline, so that what was added can not be taken back unseen', async () => {
+    const image = join(folder, 'now.binpb');
+    expect(await buildImage(PROTO_FOLDER, image)).toEqual({ code: 0, output: '' });
+    const isCurrent = readFileSync(image).equals(readFileSync(GRPC_BASELINE));
+    expect(isCurrent, `proto/baseline/grpc.binpb is behind; ${REFRESH}`).toBe(true);
+  });
+});
+
+describe('the check of the gRPC contract', () => {
+  const PLANTED = [
+    { name: 'a removed field', from: '  bytes checksum = 8;\n', to: '' },
+    { name: 'another type', from: 'uint32 count = 4', to: 'string count = 4' },
+    { name: 'a moved field', from: 'Codec codec = 6', to: 'Codec codec = 16' },
+    { name: 'a removed call', from: /rpc Sync\(.*;/, to: '' },
+  ];
+
+  it.each(PLANTED)('finds $name', async ({ from, to }) => {
+    const source = readFileSync(join(PROTO_FOLDER, EDGE_LINK), 'utf8');
+    const planted = source.replace(from, to);
+    expect(planted).not.toBe(source);
+    writeFileSync(join(folder, EDGE_LINK), planted);
+    const { code, output } = await findBreaks(folder, GRPC_BASELINE);
+    expect(code).not.toBe(0);
+    expect(output).toContain('edge_link.proto');
+  });
+});

@@ -1,0 +1,189 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { eventually } from './eventually.ts';
+import { freePorts } from './free-ports.ts';
+import { ROOT, TestProcess } from './process.ts';
+
+const REQUEST_TIMEOUT_MS = 10_000;
+
+export interface HouseOptions {
+  /** Entries that replace the product's own, for a test that decorates a port. */
+  readonly cloudEntry?: string;
+  readonly gatewayEntry?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A whole Holdfast in a folder of its own: one cloud process, one gateway, on free ports of loopback. */
+export interface House {
+  readonly dir: string;
+  readonly cloud: TestProcess;
+  readonly gateway: TestProcess;
+  readonly cloudUrl: string;
+  readonly mqttPort: number;
+  readonly edgeLinkPort: number;
+  readonly pagesUrl: string;
+  /** An answer of the cloud for the development administrator. */
+  get(path: string): Promise<Response>;
+  json<T>(path: string): Promise<T>;
+  cloudReady(): Promise<void>;
+  gatewayReady(): Promise<void>;
+  gatewayCli(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }>;
+  login(): Promise<{ username: string; password: string }>;
+  /** Makes a claim and redeems it. */
+  enrol(): Promise<void>;
+  claim(): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** Started, enrolled and ready. */
+export async function startHouse(options: HouseOptions = {}): Promise<House> {
+  const house = await prepareHouse(options);
+  try {
+    house.cloud.start();
+    await house.cloudReady();
+    await house.enrol();
+    house.gateway.start();
+    await house.gatewayReady();
+    return house;
+  } catch (cause) {
+    await house.close();
+    throw cause;
+  }
+}
+
+/** Nothing runs yet. */
+export async function prepareHouse(options: HouseOptions = {}): Promise<House> {
+  const dir = mkdtempSync(join(tmpdir(), 'holdfast-house-'));
+  const [http, edgeLink, mqtt, pages] = (await freePorts(4)) as [number, number, number, number];
+  for (const name of ['cloud', 'gateway']) mkdirSync(join(dir, name), { mode: 0o700 });
+  const cloudEnv = {
+    HOLDFAST_DATA_DIR: join(dir, 'cloud'),
+    HOLDFAST_HTTP_PORT: String(http),
+    HOLDFAST_EDGE_LINK_PORT: String(edgeLink),
+    HOLDFAST_AUTH_DEVELOPMENT_USERS: 'true',
+    ...options.env,
+  };
+  const gatewayEnv = {
+    HOLDFAST_DATA_DIR: join(dir, 'gateway'),
+    HOLDFAST_MQTT_PORT: String(mqtt),
+    HOLDFAST_PAGES_PORT: String(pages),
+    ...options.env,
+  };
+  const cloud = new TestProcess({
+    entry: options.cloudEntry ?? 'cloud/main.ts',
+    args: ['run', '--target=all'],
+    env: cloudEnv,
+    logFile: join(dir, 'cloud.log'),
+  });
+  const gateway = new TestProcess({
+    entry: options.gatewayEntry ?? 'edge/main.ts',
+    args: ['run'],
+    env: gatewayEnv,
+    logFile: join(dir, 'gateway.log'),
+  });
+  const cloudUrl = `http://127.0.0.1:${http}`;
+  const pagesUrl = `http://127.0.0.1:${pages}`;
+  const session = createSession(cloudUrl, () =>
+    runEntry('cloud/main.ts', ['development-logins'], cloudEnv),
+  );
+  const cli = (...args: string[]) => runEntry('edge/main.ts', args, gatewayEnv);
+  const ready = (process: TestProcess, url: string) =>
+    eventually(`${url}/readyz\n${process.log().slice(-2_000)}`, async () => {
+      if (!process.running) throw new Error(`the process ended:\n${process.log().slice(-4_000)}`);
+      const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) });
+      return answer.ok;
+    });
+  const claim = async (): Promise<string> => {
+    const made = await session.post('/v1/gateways/claims', { site: 'site-1' });
+    return (made as { claimCode: string }).claimCode;
+  };
+  return {
+    dir,
+    cloud,
+    gateway,
+    cloudUrl,
+    pagesUrl,
+    mqttPort: mqtt,
+    edgeLinkPort: edgeLink,
+    get: session.get,
+    json: async <T>(path: string) => (await expectOk(await session.get(path))) as T,
+    cloudReady: async () => void (await ready(cloud, cloudUrl)),
+    gatewayReady: async () => void (await ready(gateway, pagesUrl)),
+    gatewayCli: cli,
+    login: session.login,
+    claim,
+    async enrol() {
+      const https = cloudUrl.replace('http:', 'https:');
+      const done = await cli('enroll', await claim(), '--cloud', https);
+      if (done.code !== 0) throw new Error(`enroll failed: ${done.stderr}`);
+    },
+    async close() {
+      await gateway.stop();
+      await cloud.stop();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Runs a command of the product to its end. */
+export async function runEntry(
+  entry: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const options = { env: { ...process.env, ...env }, timeout: 30_000 };
+  try {
+    const done = await promisify(execFile)(process.execPath, [`${ROOT}${entry}`, ...args], options);
+    return { code: 0, ...done };
+  } catch (error) {
+    const failed = error as { code?: number; stdout?: string; stderr?: string };
+    return { code: failed.code ?? 1, stdout: failed.stdout ?? '', stderr: failed.stderr ?? '' };
+  }
+}
+
+interface Login {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** Signs in as the development administrator when a token is first needed, and again when it was refused. */
+function createSession(url: string, readLogins: () => Promise<{ stdout: string; stderr: string }>) {
+  let token: string | undefined;
+  const login = async (): Promise<Login> => {
+    const done = await readLogins();
+    const logins = JSON.parse(done.stdout) as Login[];
+    return logins.find((found) => found.username === 'admin')!;
+  };
+  const request = (path: string, init: RequestInit = {}): Promise<Response> =>
+    fetch(url + path, { ...init, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
+  const json = { 'content-type': 'application/json' };
+  const signIn = async (): Promise<string> => {
+    const body = JSON.stringify(await login());
+    const answer = await request('/v1/auth/token', { method: 'POST', headers: json, body });
+    return ((await expectOk(answer)) as { accessToken: string }).accessToken;
+  };
+  const withToken = async (path: string, init: RequestInit = {}): Promise<Response> => {
+    token ??= await signIn();
+    const send = () =>
+      request(path, { ...init, headers: { ...json, authorization: `Bearer ${token}` } });
+    const answer = await send();
+    if (answer.status !== 401) return answer;
+    token = await signIn();
+    return send();
+  };
+  return {
+    login,
+    get: (path: string) => withToken(path),
+    post: async (path: string, body: unknown) =>
+      expectOk(await withToken(path, { method: 'POST', body: JSON.stringify(body) })),
+  };
+}
+
+async function expectOk(answer: Response): Promise<unknown> {
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`${answer.url} answered ${answer.status}: ${text}`);
+  return JSON.parse(text);
+}

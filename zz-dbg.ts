@@ -1,0 +1,10 @@
+import { scriptedBroker } from './firmware-sim/link/broker.fixture.ts';
+import { runScenario } from './firmware-sim/run-scenario.ts';
+import { parseFaults } from './firmware-sim/scenario/faults.ts';
+import { systemClock } from './shared/runtime/clock.ts';
+import { seededRandom } from './shared/runtime/random.ts';
+const b = await scriptedBroker();
+const fault = process.argv[2]!; const qos = process.argv[3] === 'mixed' ? 'mixed' : Number(process.argv[3]);
+const s = await runScenario({ scenario: 'cold-store', url: b.url, seed: 1, deviceCount: 50, rate: 3000, faults: parseFaults(fault), qos: qos as any, durationMs: 8000, runId: 'x', clock: systemClock, random: seededRandom(1) });
+console.log(fault, qos, s);
+await b.close();
