@@ -17,8 +17,17 @@ export const gatewaySettingsSchema = z.strictObject({
       port: z.int().min(0).max(65_535).default(8070),
     })
     .prefault({}),
+  /** Where the cloud answers now, when that is another place than at enrolment. */
+  cloud: z
+    .strictObject({
+      /** Its HTTP, for renewals: `https://host:port`. */
+      url: z.url({ protocol: /^https$/ }).optional(),
+      /** Its end of gateways' streams: `host:port`. */
+      grpcUrl: z.string().min(1).optional(),
+    })
+    .prefault({}),
   tracing: tracingSettingsSchema,
-  mqtt: brokerSettingsSchema,
+  mqtt: brokerSettingsSchema.prefault({}),
   buffer: bufferSettingsSchema.prefault({}),
   uplink: uplinkSettingsSchema.prefault({}),
 });

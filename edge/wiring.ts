@@ -71,13 +71,14 @@ function wireLine(options: {
   const renewal: Renewal = openRenewal({
     runtime,
     dataDir: settings.dataDir,
+    cloudUrl: settings.cloud.url,
     onRenewed: (renewed) => {
       current = renewed;
     },
   });
   const uplink = openUplink({
     buffer,
-    identity: () => current,
+    identity: () => ({ ...current, grpcUrl: settings.cloud.grpcUrl ?? current.grpcUrl }),
     settings: settings.uplink,
     runtime,
     softwareVersion: VERSION,

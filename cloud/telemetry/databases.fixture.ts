@@ -27,8 +27,15 @@ export const DATABASES: readonly { technology: Technology; title: string; skip: 
   },
 ];
 
+/** Where a test's tables are; another process finds them by it. */
+export interface TestPlace {
+  readonly technology: Technology;
+  readonly dir: string;
+  readonly schema: string;
+}
+
 /** A database of one test: a folder, or a schema of its own. */
-export class TestDatabase {
+export class TestDatabase implements TestPlace {
   readonly technology: Technology;
   readonly dir = mkdtempSync(join(tmpdir(), 'holdfast-telemetry-'));
   readonly schema = `telemetry-${randomBytes(6).toString('hex')}`;
@@ -38,7 +45,10 @@ export class TestDatabase {
     this.technology = technology;
   }
 
-  /** As a process has it: a child on the same place sees the same tables. */
+  get place(): TestPlace {
+    return { technology: this.technology, dir: this.dir, schema: this.schema };
+  }
+
   opener(rt: Runtime = testRuntime()): OpenSql {
     return openerOf(this, rt);
   }
@@ -60,10 +70,7 @@ export class TestDatabase {
   }
 }
 
-export function openerOf(
-  place: Pick<TestDatabase, 'technology' | 'dir' | 'schema'>,
-  rt: Runtime,
-): OpenSql {
+export function openerOf(place: TestPlace, rt: Runtime): OpenSql {
   if (place.technology === 'sqlite') return openSqliteSql({ dir: place.dir, rt });
   const open = openPostgresSql({ url: POSTGRES_URL!, rt, poolMax: 4 });
   return (service) => open({ ...service, service: place.schema });

@@ -13,8 +13,9 @@ export interface FrameGuardOptions {
 }
 
 /**
- * Stands between the socket and Aedes, which has no inbound limit of its own: one socket that nobody knows could make it
- * buffer 256 MiB. What passes is passed on as it is; what does not closes the socket.
+ * Stands between the socket and Aedes, which has no inbound limit of its own: one socket that
+ * nobody knows could make it buffer 256 MiB. What passes is passed on as it is; what does not
+ * closes the socket.
  */
 export class FrameGuard extends Duplex {
   readonly remoteAddress: string | undefined;
@@ -50,7 +51,9 @@ export class FrameGuard extends Duplex {
     else this.#socket.once('drain', done);
   }
 
-  /** Aedes writes a packet in pieces and a turn's packets one by one; the socket gets them at once. */
+  /**
+   * Aedes writes a packet in pieces and a turn's packets one by one; the socket gets them at once.
+   */
   override _writev(pieces: { chunk: Buffer }[], done: () => void): void {
     this._write(Buffer.concat(pieces.map(({ chunk }) => chunk)), 'buffer', done);
   }

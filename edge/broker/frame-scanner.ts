@@ -40,8 +40,8 @@ function packetRules(payloadBytesMax: number): ReadonlyMap<number, PacketRule> {
 }
 
 /**
- * Follows the frames of one connection without keeping any of their bytes: type, flags and length of each are judged as soon as
- * they are there, before the packet itself is buffered by anybody.
+ * Follows the frames of one connection without keeping any of their bytes: type, flags and length
+ * of each are judged as soon as they are there, before the packet itself is buffered by anybody.
  */
 export class FrameScanner {
   readonly #rules: ReadonlyMap<number, PacketRule>;

@@ -11,7 +11,9 @@ interface Held {
   settled: Settled | undefined;
 }
 
-/** The publishes of one connection whose acknowledgements wait: they leave in order [MQTT-4.6.0-2]. */
+/**
+ * The publishes of one connection whose acknowledgements wait: they leave in order [MQTT-4.6.0-2].
+ */
 export class HeldPublishes {
   readonly #queue: Held[] = [];
 

@@ -5,7 +5,9 @@ import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 const SHOW_INTERVAL_MS = 500;
 const QOS_COUNT = 3;
 
-/** Counts messages by lane and QoS; shown twice a second, because labels cost more than the count. */
+/**
+ * Counts messages by lane and QoS; shown twice a second, because labels cost more than the count.
+ */
 export class MessageCounts {
   readonly #clock;
   readonly #counter;

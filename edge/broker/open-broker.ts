@@ -47,7 +47,9 @@ const MQTT_5 = 5;
 /** Packets that may follow a CONNECT before its CONNACK; the frame guard bounds their bytes. */
 const EARLY_PACKETS_MAX = 10_000;
 
-/** The MQTT broker: Aedes behind a frame guard, and each message on disk before its acknowledgement. */
+/**
+ * The MQTT broker: Aedes behind a frame guard, and each message on disk before its acknowledgement.
+ */
 export function openBroker(options: OpenBrokerOptions): Broker {
   const broker = new HoldfastBroker(options);
   return {
@@ -72,6 +74,7 @@ class HoldfastBroker {
   readonly #admit: Admit;
   readonly #intake: PublishIntake;
   readonly #aedes: Aedes;
+  readonly #guards = new Set<FrameGuard>();
   #listener: MqttListener | undefined;
 
   constructor(options: OpenBrokerOptions) {
@@ -122,6 +125,8 @@ class HoldfastBroker {
   async stop(): Promise<void> {
     await this.#listener?.close();
     await new Promise<void>((resolve) => this.#aedes.close(resolve));
+    // Aedes does not know those that have not said CONNECT.
+    for (const guard of this.#guards) guard.destroy();
     this.#sessions.stop();
     this.#counts.show();
   }
@@ -133,7 +138,7 @@ class HoldfastBroker {
       queueLimit: EARLY_PACKETS_MAX,
       connectTimeout: this.#options.settings.connectTimeoutMs,
       preConnect: (client, packet, done) => this.#announce(client, packet, done),
-      authenticate: (client, username, password, done) =>
+      authenticate: (client, ...[username, password, done]) =>
         void this.#authenticate(client, { username, password }).then(
           () => done(null, true),
           (error: AuthenticateError) => done(error, false),
@@ -164,7 +169,9 @@ class HoldfastBroker {
       clock: runtime.clock,
       refused: (reason) => void this.#refusals.refuse(reason, { remoteAddress }),
     });
+    this.#guards.add(guard);
     guard.once('close', () => {
+      this.#guards.delete(guard);
       entry.release();
       this.#connectionsGauge.set(this.#limits.count);
     });

@@ -29,8 +29,8 @@ export interface PublishIntakeOptions {
 type Answer = (error?: Error | null) => void;
 
 /**
- * What runs before a PUBLISH is acknowledged, and all that does: Aedes sends PUBACK and PUBREC after this answers, in the
- * order of the answers. So the answer waits for the disk (I1).
+ * What runs before a PUBLISH is acknowledged, and all that does: Aedes sends PUBACK and PUBREC
+ * after this answers, in the order of the answers. So the answer waits for the disk (I1).
  */
 export class PublishIntake {
   readonly #options: PublishIntakeOptions;
@@ -128,7 +128,10 @@ export class PublishIntake {
   }
 }
 
-/** Closing the connection is all that MQTT 3.1.1 has for "not stored"; an acknowledgement would be a lie. */
+/**
+ * Closing the connection is all that MQTT 3.1.1 has for "not stored"; an acknowledgement would be a
+ * lie.
+ */
 function refusalOf(settled: Settled): RefusalReason | undefined {
   if (settled.kind === 'failed') return 'unavailable';
   return settled.outcome.kind === 'full' ? 'full' : undefined;

@@ -1,7 +1,10 @@
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { GuardRefusal } from './frame-guard.ts';
 
-/** Why a connection was closed, or something was not done, as holdfast_broker_refused_total counts it. */
+/**
+ * Why a connection was closed, or something was not done, as holdfast_broker_refused_total counts
+ * it.
+ */
 export type RefusalReason =
   | GuardRefusal
   | 'connections'

@@ -13,9 +13,10 @@ interface IncomingPacket {
 }
 
 /**
- * Ties the buffer's exchanges to Aedes' own state. A PUBREL asks for its packet whether Aedes knows it or not (after a restart
- * it does not), so that is where the packet id is freed, before the PUBCOMP. A clean session begins and ends with
- * `cleanIncoming`, after its predecessor was shut out.
+ * Ties the buffer's exchanges to Aedes' own state. A PUBREL asks for its packet whether Aedes knows
+ * it or not (after a restart it does not), so that is where the packet id is freed, before the
+ * PUBCOMP. A clean session begins and ends with `cleanIncoming`, after its predecessor was shut
+ * out.
  */
 export function bindExchanges(broker: Aedes, buffer: GatewayBuffer): void {
   const { persistence } = broker as unknown as { persistence: ExchangePersistence };
@@ -40,8 +41,8 @@ async function release(
   try {
     await buffer.release({ clientId: client.id, packetId: messageId });
   } catch (cause) {
-    // Aedes sends the PUBCOMP even when this rejects. The client would use the id again, and we would take its next message
-    // for a repeat: so the connection goes first.
+    // Aedes sends the PUBCOMP even when this rejects. The client would use the id again, and we
+    // would take its next message for a repeat: so the connection goes first.
     client.conn.destroy();
     throw cause;
   }

@@ -100,7 +100,7 @@ describe('damage', () => {
     buffer = place.open();
   }
 
-  it('of a block is found by its checksum: set aside, settled as damaged, then STORE_DAMAGED', async () => {
+  it('of a block is found by its checksum: set aside, settled, STORE_DAMAGED', async () => {
     await buffer.append(message());
     const [head] = await buffer.seal('telemetry');
     await damage(`update blocks set block = cast(substr(block, 1, length(block) - 30)
@@ -207,7 +207,7 @@ describe('park', () => {
     ]);
   });
 
-  it('stays parked when the cloud covers the range: what it holds there is not this data', async () => {
+  it('stays parked when the cloud covers the range with other data', async () => {
     await buffer.append(message());
     await buffer.seal('telemetry');
     await buffer.park(buffer.incarnation, 'telemetry', range(1, 1), 'conflict');

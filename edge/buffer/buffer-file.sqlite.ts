@@ -49,7 +49,11 @@ const SCHEMA = `
     reason text not null,
     at_micros integer not null
   ) strict;
-  create table set_aside (id integer primary key, last integer not null, bytes blob not null) strict;
+  create table set_aside (
+    id integer primary key,
+    last integer not null,
+    bytes blob not null
+  ) strict;
   create table windows (
     device text not null,
     boot text not null,
@@ -150,7 +154,10 @@ function meta(database: Database, path: string, name: string): unknown {
   return database.prepare('select value from meta where name = ?').pluck().get(name);
 }
 
-/** Renames the file and its write-ahead log aside, together, so that what they hold can be read later. */
+/**
+ * Renames the file and its write-ahead log aside, together, so that what they hold can be read
+ * later.
+ */
 function quarantine(path: string, { clock }: Runtime): string {
   const target = `${path}.damaged-${clock.nowMicros()}`;
   for (const suffix of ['-wal', '-shm', ''])

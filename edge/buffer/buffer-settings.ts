@@ -9,7 +9,10 @@ export const bufferSettingsSchema = z.strictObject({
     .int()
     .min(MIB)
     .default(1024 * MIB),
-  /** How long a commit waits for company. 0 is as soon as possible; more trades latency for flash wear. */
+  /**
+   * How long a commit waits for company. 0 is as soon as possible; more trades latency for flash
+   * wear.
+   */
   commitWindowMs: z.int().min(0).max(1_000).default(0),
 });
 

@@ -105,7 +105,8 @@ function prepareStatements(database: Database) {
   return {
     turn: value("select value from meta where name = 'turn'"),
     setTurn: prepare(
-      "insert into meta (name, value) values ('turn', ?) on conflict do update set value = excluded.value",
+      `insert into meta (name, value) values ('turn', ?)
+        on conflict do update set value = excluded.value`,
     ),
     streams: prepare('select * from streams order by id'),
     settlements: prepare('select * from settlements where id between ? and ? order by id'),
@@ -142,7 +143,8 @@ function prepareStatements(database: Database) {
     deleteGroups: prepare(`delete from groups where ${within}`),
     deleteBlocks: prepare(`delete from blocks where ${within}`),
     held: prepare(`select id, last, 0 as bytes from groups where id between @low and @high
-      union all select id, last, 0 as bytes from blocks where id between @low and @high order by id`),
+      union all select id, last, 0 as bytes from blocks where id between @low and @high
+      order by id`),
     heldFloor: value(`select max(id) from (
       select max(id) as id from groups where id between @low and @id
       union all select max(id) as id from blocks where id between @low and @id)`),

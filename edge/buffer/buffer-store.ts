@@ -26,7 +26,9 @@ export interface Settlement {
   readonly reason: string;
 }
 
-/** The messages of one lane that were accepted in one turn: the row that makes an append durable. */
+/**
+ * The messages of one lane that were accepted in one turn: the row that makes an append durable.
+ */
 export interface GroupRow {
   readonly stream: number;
   readonly range: SequenceRange;
@@ -68,8 +70,8 @@ export interface UnsealedRow extends GroupRow {
 }
 
 /**
- * What the buffer keeps, as rows. Synchronous: each call that changes something is one transaction, synced to disk when it
- * returns, and changes nothing when it throws. It judges nothing.
+ * What the buffer keeps, as rows. Synchronous: each call that changes something is one transaction,
+ * synced to disk when it returns, and changes nothing when it throws. It judges nothing.
  *
  * - The step `buffer.<what>.before-commit` is reached with all rows written and nothing durable,
  *   `buffer.<what>.committed` right after the commit.
@@ -96,14 +98,20 @@ export interface BufferStore {
   /** Inserts the block and deletes the groups that it replaces. */
   seal(stream: number, block: Block): void;
   sealed(stream: number, from: bigint, limit: number): readonly HeldRow[];
-  /** The block whose first sequence this is; undefined when it was freed. Throws STORE_DAMAGED when it is unreadable. */
+  /**
+   * The block whose first sequence this is; undefined when it was freed. Throws STORE_DAMAGED when
+   * it is unreadable.
+   */
   block(stream: number, first: bigint): Block | undefined;
 
   /** Stores the position and deletes what lies within `freed`. */
   acknowledge(stream: number, position: PositionSet, freed: readonly SequenceRange[]): void;
   /** Rows that begin in the range or reach into it, sealed or not. */
   held(stream: number, range: SequenceRange): readonly SequenceRange[];
-  /** Stores the settlements, and moves the rows within them out of the way, where `export` finds them. */
+  /**
+   * Stores the settlements, and moves the rows within them out of the way, where `export` finds
+   * them.
+   */
   settle(stream: number, settlements: readonly Settlement[]): void;
   holdTurn(turn: Uint8Array): void;
   close(): void;

@@ -4,8 +4,8 @@ import { bufferSettingsSchema } from './buffer-settings.ts';
 import { openBuffer } from './open-buffer.ts';
 
 /**
- * Appends and seals until it kills itself at a step, the given time that it reaches it. Every sequence that was acknowledged
- * is on stdout before anything else happens.
+ * Appends and seals until it kills itself at a step, the given time that it reaches it. Every
+ * sequence that was acknowledged is on stdout before anything else happens.
  */
 const [file, step, timesText] = process.argv.slice(2);
 let times = Number(timesText);

@@ -247,7 +247,7 @@ describe('the rest of the contract', () => {
     });
   });
 
-  it('opens without reading the queue: a body that nobody can read does not keep it from starting', async () => {
+  it('opens without reading the queue: an unreadable body does not matter', async () => {
     await buffer.append(message());
     await buffer.close();
     const database = new Sqlite(place.file);
@@ -257,7 +257,7 @@ describe('the rest of the contract', () => {
     expect(telemetry().pending).toBe(1);
   });
 
-  it('stops for good when a commit fails: nothing is acknowledged that is not on disk', async () => {
+  it('stops for good when a commit fails: nothing more is acknowledged', async () => {
     await buffer.close();
     let broken = false;
     const steps = {

@@ -61,13 +61,17 @@ export interface BlockHead {
 /**
  * The gateway's disk (I1, I2, I3). One owner, the gateway's process.
  *
- * - `append` resolves after the message is synced to disk, in the order of the calls. Messages of one turn share one
- *   sync. Device keys and QoS 2 exchanges are judged in the same transaction.
- * - Sequences of a lane are gapless from 1, per incarnation; a record keeps the incarnation under which it was accepted.
- * - A block is cut once: `seal` fixes first sequence, count, codec and bytes for ever. `read` verifies its checksum.
- * - `acknowledge` frees what is covered; it is durable when it resolves. Acknowledging again is harmless.
+ * - `append` resolves after the message is synced to disk, in the order of the calls. Messages of
+ *   one turn share one sync. Device keys and QoS 2 exchanges are judged in the same transaction.
+ * - Sequences of a lane are gapless from 1, per incarnation; a record keeps the incarnation under
+ *   which it was accepted.
+ * - A block is cut once: `seal` fixes first sequence, count, codec and bytes for ever. `read`
+ *   verifies its checksum.
+ * - `acknowledge` frees what is covered; it is durable when it resolves. Acknowledging again is
+ *   harmless.
  * - The ledger is computed from sequences and durable ranges, never from counters (I3).
- * - Opening reads positions, never the queue. A damaged file is set aside and what is readable is kept (I2).
+ * - Opening reads positions, never the queue. A damaged file is set aside and what is readable is
+ *   kept (I2).
  * - `close` makes durable what was appended. After it, every call but `close` throws UNAVAILABLE.
  */
 export interface Buffer {
@@ -84,17 +88,29 @@ export interface Buffer {
   holdTurn(turn: Uint8Array): Promise<void>;
 
   positions(): readonly LanePosition[];
-  /** Cuts what the lane holds unsealed into blocks of at most BLOCK_BYTES_MAX, and returns their heads, ascending. */
+  /**
+   * Cuts what the lane holds unsealed into blocks of at most BLOCK_BYTES_MAX, and returns their
+   * heads, ascending.
+   */
   seal(lane: Lane): Promise<readonly BlockHead[]>;
-  /** Sealed blocks that are neither acknowledged nor settled, ascending, from `from` on, at most `limit`. */
+  /**
+   * Sealed blocks that are neither acknowledged nor settled, ascending, from `from` on, at most
+   * `limit`.
+   */
   sealed(incarnation: string, lane: Lane, from: bigint, limit: number): readonly BlockHead[];
-  /** The block as it travels. Throws STORE_DAMAGED when its checksum is wrong, after it was set aside and settled as damaged. */
+  /**
+   * The block as it travels. Throws STORE_DAMAGED when its checksum is wrong, after it was set
+   * aside and settled as damaged.
+   */
   read(head: BlockHead): Promise<Block>;
   acknowledge(incarnation: string, lane: Lane, durable: PositionSet): Promise<void>;
   /** Settles a range without delivery; a durable record of range and reason. */
   park(incarnation: string, lane: Lane, range: SequenceRange, reason: string): Promise<void>;
 
-  /** One entry per lane, over all incarnations. `backlog` is what is pending at or below the line (0 when none is drawn). */
+  /**
+   * One entry per lane, over all incarnations. `backlog` is what is pending at or below the line (0
+   * when none is drawn).
+   */
   ledger(line: ReadonlyMap<Lane, bigint>): readonly LaneLedger[];
   readonly bytesOnDisk: number;
   /** Called after each commit, with the lanes that grew. Returns the unsubscribe. */

@@ -9,7 +9,10 @@ const WORD_BITS = 32;
 const WORDS = WINDOW_SEQUENCES / WORD_BITS;
 export const WINDOW_BYTES = WINDOW_SEQUENCES / 8;
 
-/** What is known of one boot of one device. The bit of a sequence is its remainder by the window's size. */
+/**
+ * What is known of one boot of one device. The bit of a sequence is its remainder by the window's
+ * size.
+ */
 export interface BootWindow {
   readonly boot: string;
   /** Grows each time another boot of the device speaks; the lowest goes first. */
@@ -18,10 +21,16 @@ export interface BootWindow {
   readonly seen: Uint32Array;
 }
 
-/** `unknown`: so far behind that nobody can tell. It is stored, because a wrong "seen" would lose it. */
+/**
+ * `unknown`: so far behind that nobody can tell. It is stored, because a wrong "seen" would lose
+ * it.
+ */
 export type KeyVerdict = 'new' | 'seen' | 'unknown';
 
-/** The keys that one device has used: at most four boots, each with its highest sequence and a window. */
+/**
+ * The keys that one device has used: at most four boots, each with its highest sequence and a
+ * window.
+ */
 export class DeviceWindows {
   readonly #boots: Map<string, BootWindow>;
   #uses: number;
@@ -38,7 +47,9 @@ export class DeviceWindows {
     return isSet(window.seen, bitOf(key.sequence)) ? 'seen' : 'new';
   }
 
-  /** Remembers a key that was judged `new`; returns its window, and the boot that had to make room. */
+  /**
+   * Remembers a key that was judged `new`; returns its window, and the boot that had to make room.
+   */
   mark(key: DeviceKey): { window: BootWindow; evicted: string | undefined } {
     const known = this.#boots.get(key.boot);
     if (known) {

@@ -30,8 +30,8 @@ interface Waiting {
 }
 
 /**
- * Collects what is asked for within one turn and makes it durable with one sync. The group grows by itself with the load:
- * what arrives while a commit runs is the next group.
+ * Collects what is asked for within one turn and makes it durable with one sync. The group grows by
+ * itself with the load: what arrives while a commit runs is the next group.
  */
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
@@ -151,7 +151,10 @@ export class GroupCommit {
     return this.#waiting.splice(0, count);
   }
 
-  /** Nothing of the group is on disk. After a failed sync nobody knows what is: the buffer stops for good. */
+  /**
+   * Nothing of the group is on disk. After a failed sync nobody knows what is: the buffer stops for
+   * good.
+   */
   #undo(group: readonly Waiting[], cause: unknown): void {
     if (cause instanceof AssertionError) throw cause;
     if (cause instanceof AppError && cause.code === 'BUFFER_FULL') {

@@ -46,8 +46,9 @@ const KEY_SEQUENCE_MAX = 2n ** 63n - 1n;
 const ROW_BYTES = 64;
 
 /**
- * Judges the calls of a turn and numbers what is new. Pure but for reading keys that it has not seen yet: nothing is on
- * disk until the store has written the turn, and after a failed write `reset` forgets what was assumed.
+ * Judges the calls of a turn and numbers what is new. Pure but for reading keys that it has not
+ * seen yet: nothing is on disk until the store has written the turn, and after a failed write
+ * `reset` forgets what was assumed.
  */
 export class Intake {
   readonly #store: BufferStore;

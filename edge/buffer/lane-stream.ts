@@ -55,7 +55,8 @@ export function openWithin(stream: LaneStream, range: SequenceRange): SequenceRa
 
 /**
  * One ledger per lane over all incarnations, from sequences and ranges alone (I3). A range that was
- * settled and is acknowledged later, as a conflict is, counts as settled: its data was not delivered.
+ * settled and is acknowledged later, as a conflict is, counts as settled: its data was not
+ * delivered.
  */
 export function ledgerOf(
   streams: readonly LaneStream[],

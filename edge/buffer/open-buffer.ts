@@ -150,11 +150,13 @@ class StoredBuffer implements GatewayBuffer {
     this.#assertOpen();
     const before = this.#sealing.get(lane) ?? Promise.resolve();
     const heads = before.then(() => this.#cutAll(lane));
-    // The next caller waits for this one, but its failure is this caller's alone.
-    this.#sealing.set(
-      lane,
-      heads.catch(() => {}),
+    const settled = heads.then(
+      () => {},
+      () => {
+        // The failure is this caller's alone; the next one only waits.
+      },
     );
+    this.#sealing.set(lane, settled);
     return heads;
   }
 
@@ -260,7 +262,10 @@ class StoredBuffer implements GatewayBuffer {
     }
   }
 
-  /** What of the range is open ends here, as a durable record (I3); what was delivered stays delivered. */
+  /**
+   * What of the range is open ends here, as a durable record (I3); what was delivered stays
+   * delivered.
+   */
   #settle(
     stream: LaneStream,
     range: SequenceRange,
@@ -286,7 +291,8 @@ class StoredBuffer implements GatewayBuffer {
     if (grown.length === 0) return;
     for (const lane of grown) this.#showPending(lane);
     const lanes = new Set(grown);
-    // After the acknowledgements: a listener's work must not hold them up, nor its failure undo a commit.
+    // After the acknowledgements: a listener's work must not hold them up, nor its failure undo a
+    // commit.
     this.#soon(() => {
       if (!this.#closed) for (const listener of this.#listeners) listener(lanes);
     });

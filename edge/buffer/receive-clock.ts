@@ -3,14 +3,16 @@ import { uuidV7 } from '@holdfast/shared/lib/ids.ts';
 import type { Clock } from '@holdfast/shared/runtime/clock.ts';
 import type { Random } from '@holdfast/shared/runtime/random.ts';
 
-/** Half of what a record's elapsed time can say, so that no stretch runs over while a turn is open. */
+/**
+ * Half of what a record's elapsed time can say, so that no stretch runs over while a turn is open.
+ */
 const STRETCH_MS_MAX = 2 ** 31 / 1000;
 /** The wall clock moved against the monotonic one by more than this: a new epoch says so. */
 const DRIFT_MICROS_MAX = 10_000n;
 
 /**
- * Says when a message was received: by the monotonic clock of this boot, and by what the wall clock said at the time. Order
- * never depends on it.
+ * Says when a message was received: by the monotonic clock of this boot, and by what the wall clock
+ * said at the time. Order never depends on it.
  */
 export class ReceiveClock {
   readonly #clock: Clock;

@@ -19,7 +19,10 @@ export type Cut =
   | { readonly kind: 'damaged'; readonly range: SequenceRange }
   | { readonly kind: 'nothing' };
 
-/** In a merged body an index takes more bytes than in the group's own, by at most this for each record. */
+/**
+ * In a merged body an index takes more bytes than in the group's own, by at most this for each
+ * record.
+ */
 const MERGED_BYTES_MAX = 6;
 
 /** Cuts the lane's oldest unsealed groups up to `upTo` into one block, for ever. */
@@ -40,7 +43,9 @@ export function isIntact(block: Block): boolean {
   return blockChecksum(block).equals(block.checksum);
 }
 
-/** The longest start of the rows without a gap that one block can hold; a single row always fits. */
+/**
+ * The longest start of the rows without a gap that one block can hold; a single row always fits.
+ */
 function fitting(rows: readonly HeldRow[]): readonly HeldRow[] {
   let bytes = 0;
   let records = 0;

@@ -22,7 +22,9 @@ export const admissionSettings = {
     )
     .max(10_000)
     .default([]),
-  /** Clients without a user name; from this machine only, unless the next setting says otherwise. */
+  /**
+   * Clients without a user name; from this machine only, unless the next setting says otherwise.
+   */
   anonymous: z
     .strictObject({ publish: filters.default([]), subscribe: filters.default([]) })
     .default({ publish: ['#'], subscribe: ['#'] }),
@@ -82,8 +84,8 @@ export function createAdmission(settings: AdmissionSettings, random: Random): Ad
 }
 
 /**
- * Remembers the last right password of each hash under a key of this process, so that a fleet that reconnects does not cost a
- * minute of a small gateway's cores.
+ * Remembers the last right password of each hash under a key of this process, so that a fleet that
+ * reconnects does not cost a minute of a small gateway's cores.
  */
 function rememberingVerifier(key: Buffer) {
   const right = new Map<string, Buffer>();

@@ -13,8 +13,8 @@ const BOOT_FIELD = Buffer.from('"boot"');
 const SEQUENCE_FIELD = Buffer.from('"seq"');
 
 /**
- * The fields `boot` (text) and `seq` (integer) of a JSON object. Undefined for anything else: a payload is whatever a
- * device sends, and what is no key is stored without one.
+ * The fields `boot` (text) and `seq` (integer) of a JSON object. Undefined for anything else: a
+ * payload is whatever a device sends, and what is no key is stored without one.
  */
 export function deviceKeyOf(payload: Uint8Array): PayloadKey | undefined {
   if (payload[0] !== OPENING_BRACE || payload.byteLength > KEYED_PAYLOAD_BYTES_MAX)

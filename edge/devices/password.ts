@@ -40,7 +40,10 @@ export function isPasswordHash(text: string): boolean {
   return parse(text) !== undefined;
 }
 
-/** False for a wrong password, and for a text that is no hash. Takes tens of milliseconds, off the event loop. */
+/**
+ * False for a wrong password, and for a text that is no hash. Takes tens of milliseconds, off the
+ * event loop.
+ */
 export async function verifyPassword(text: string, password: string): Promise<boolean> {
   const wanted = parse(text);
   if (!wanted) return false;

@@ -68,7 +68,9 @@ function find(rules: readonly CompiledRule[], levels: readonly string[]): Route 
   return UNROUTED;
 }
 
-/** What stands in the places, or undefined when the topic is another. An empty level fills no place. */
+/**
+ * What stands in the places, or undefined when the topic is another. An empty level fills no place.
+ */
 function fit(
   pattern: readonly string[],
   levels: readonly string[],

@@ -61,7 +61,7 @@ function parsed(claimCode: string): ClaimCode {
 function alreadyEnrolled({ gatewayId, tenant, site }: GatewayCredentials): AppError {
   const message = `this gateway is enrolled already: ${gatewayId} at ${tenant}/${site}`;
   return new AppError('CONFLICT', message, {
-    hint: 'enrol with --force to make it a new gateway; what it has buffered stays',
+    hint: 'enrol with --again to make it a new gateway; what it has buffered stays',
   });
 }
 

@@ -28,6 +28,8 @@ const RETRY_DELAY_MS_MAX = 3_600_000;
 export interface RenewalOptions {
   readonly runtime: Pick<Runtime, 'clock' | 'random' | 'log' | 'steps'>;
   readonly dataDir: string;
+  /** Where the cloud answers, when it moved since the gateway enrolled. */
+  readonly cloudUrl?: string | undefined;
   /** The uplink goes on with these. */
   readonly onRenewed: (credentials: GatewayCredentials) => void;
   readonly timeoutMs?: number;
@@ -125,7 +127,8 @@ function dueAt({ certificate }: Identity, spread: number): number {
 }
 
 async function renew(identity: Identity, options: RenewalOptions): Promise<Identity> {
-  const { gatewayId, cloudUrl, ca, key } = identity;
+  const { gatewayId, ca, key } = identity;
+  const cloudUrl = options.cloudUrl ?? identity.cloudUrl;
   const path = `/v1/gateways/${gatewayId}/certificate`;
   const call = { cloudUrl, ca, timeoutMs: options.timeoutMs };
   const { nonce } = await callCloud({

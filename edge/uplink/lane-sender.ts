@@ -62,6 +62,7 @@ export class LaneSender {
     this.#acknowledged = position.acknowledged;
     this.#gone = position.settled;
     this.#line = position.accepted;
+    this.drawLine(position.accepted);
   }
 
   get line(): bigint {

@@ -103,6 +103,14 @@ describe('a device link', () => {
     await vi.waitFor(() => expect(tally.connections).toBe(2));
     await link.close(DRAIN_MS);
   });
+
+  it('ends an absence when it is closed, so that nothing is left behind', async () => {
+    const link = await open();
+    link.cut(60_000);
+    await link.send(message(0, 1));
+    await link.close(DRAIN_MS);
+    expect(summaryOf(tally)).toMatchObject({ acknowledged: 1, notAcknowledged: 0 });
+  });
 });
 
 describe('the first connection', () => {

@@ -52,7 +52,9 @@ class MqttDeviceLink implements DeviceLink {
   #wakeUps: (() => void)[] = [];
   #inFlight = 0;
   #attempt = 0;
+  #awayUntilMs = 0;
   #isConnected = true;
+  #isDraining = false;
   #isClosing = false;
   #lastSignMs: number;
   #watch: Timer | undefined;
@@ -73,12 +75,15 @@ class MqttDeviceLink implements DeviceLink {
   }
 
   cut(awayMs: number): void {
+    this.#awayUntilMs = this.#options.clock.monotonicMs() + awayMs;
     this.#client.options.reconnectPeriod = Math.max(awayMs, 1);
     this.#client.stream.destroy();
   }
 
   async close(drainMsMax: number): Promise<void> {
     const { clock } = this.#options;
+    this.#isDraining = true;
+    this.#endAbsence();
     let isLate = false;
     const deadline = clock.after(
       drainMsMax,
@@ -93,10 +98,11 @@ class MqttDeviceLink implements DeviceLink {
     this.#isClosing = true;
     this.#watch?.cancel();
     const ended = this.#client.endAsync(!this.#isDrained());
-    await withDeadline(clock, CLOSE_TIMEOUT_MS, ended, () => new Error('late')).catch(() => {
-      // The broker does not answer the goodbye: nothing is owed any more, so the socket is dropped.
-      this.#client.stream.destroy();
-    });
+    const late = (): Error => new Error('the broker does not answer the goodbye');
+    // Nothing is owed any more: a broker that is slow now is left, not waited for.
+    const dbgT=performance.now(); const st={conn:this.#client.connected, rec:this.#client.reconnecting, dr:this.#isDrained(), own:this.#isConnected, inf:this.#inFlight, q:this.#queue.length}; await withDeadline(clock, CLOSE_TIMEOUT_MS, ended, late).catch(() => console.error('LATE', this.#options.clientId, st, this.#client.connected, this.#client.stream.destroyed)); if(performance.now()-dbgT>300) console.error('slow', performance.now()-dbgT, this.#options.clientId, st);
+    // A connection that was just being made would stay open for ever.
+    this.#client.stream.destroy();
   }
 
   #listen(): void {
@@ -132,6 +138,15 @@ class MqttDeviceLink implements DeviceLink {
     this.#attempt++;
     // The library forgets QoS 0 callbacks of a lost line; nothing was promised for them.
     for (const settle of [...this.#unpromised]) settle();
+    this.#endAbsence();
+  }
+
+  /** Who waits for the end does not wait for the rest of an absence. */
+  #endAbsence(): void {
+    const isAway = this.#options.clock.monotonicMs() < this.#awayUntilMs;
+    if (!this.#isDraining || this.#isClosing || this.#client.connected || !isAway) return;
+    this.#awayUntilMs = 0;
+    this.#client.connect();
   }
 
   #drawDelay(): void {

@@ -46,6 +46,8 @@ function environment() {
     PATH: pathWithPinnedNode(),
     TURBO_TELEMETRY_DISABLED: '1',
     DO_NOT_TRACK: '1',
+    // Stripped and compiled TypeScript is kept between starts; without it a start takes three times as long.
+    NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'holdfast-compile'),
   };
 }
 

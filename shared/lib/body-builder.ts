@@ -13,7 +13,9 @@ import {
 } from './body-layout.ts';
 import { VarintColumn } from './varint-column.ts';
 
-/** What a record takes at most beside its payload and names: nine varints and its share of prefixes. */
+/**
+ * What a record takes at most beside its payload and names: nine varints and its share of prefixes.
+ */
 const RECORD_BYTES_MAX = 40;
 /** What a name takes beside its text: tag and length. */
 const NAME_BYTES_MAX = 4;

@@ -1,4 +1,7 @@
-/** MQTT topic names and filters (MQTT 3.1.1 §4.7), as pure functions over UTF-16 strings without allocation. */
+/**
+ * MQTT topic names and filters (MQTT 3.1.1 §4.7), as pure functions over UTF-16 strings without
+ * allocation.
+ */
 
 const SLASH = 0x2f;
 const PLUS = 0x2b;
@@ -8,7 +11,10 @@ const DOLLAR = 0x24;
 /** MQTT limits both to what a length of 16 bits can say, in UTF-8 bytes. */
 export const TOPIC_BYTES_MAX = 65_535;
 
-/** A name that may be published to: not empty, without wildcards and NUL [MQTT-4.7.1-1, 4.7.3-1, 4.7.3-2]. */
+/**
+ * A name that may be published to: not empty, without wildcards and NUL [MQTT-4.7.1-1, 4.7.3-1,
+ * 4.7.3-2].
+ */
 export function isTopicName(topic: string): boolean {
   if (topic.length === 0 || topic.length > TOPIC_BYTES_MAX) return false;
   for (let at = 0; at < topic.length; at++) {
@@ -18,7 +24,10 @@ export function isTopicName(topic: string): boolean {
   return true;
 }
 
-/** A filter whose wildcards stand alone in their level, `#` in the last one only [MQTT-4.7.1-2, 4.7.1-3]. */
+/**
+ * A filter whose wildcards stand alone in their level, `#` in the last one only [MQTT-4.7.1-2,
+ * 4.7.1-3].
+ */
 export function isTopicFilter(filter: string): boolean {
   if (filter.length === 0 || filter.length > TOPIC_BYTES_MAX) return false;
   const last = filter.length - 1;
@@ -33,7 +42,10 @@ export function isTopicFilter(filter: string): boolean {
   return true;
 }
 
-/** Whether a valid filter matches a valid name. A leading wildcard never matches a `$` topic [MQTT-4.7.2-1]. */
+/**
+ * Whether a valid filter matches a valid name. A leading wildcard never matches a `$` topic
+ * [MQTT-4.7.2-1].
+ */
 export function topicMatches(filter: string, topic: string): boolean {
   if (topic.charCodeAt(0) === DOLLAR && isWildcard(filter.charCodeAt(0))) return false;
   return levelsCover(filter, topic);
@@ -51,7 +63,9 @@ function isWildcard(code: number): boolean {
   return code === PLUS || code === HASH;
 }
 
-/** Walks both level by level. In `asked`, `+` is covered by `+` or `#` only, and `#` by `#` only. */
+/**
+ * Walks both level by level. In `asked`, `+` is covered by `+` or `#` only, and `#` by `#` only.
+ */
 function levelsCover(filter: string, asked: string): boolean {
   let f = 0;
   let a = 0;

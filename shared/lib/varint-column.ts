@@ -1,6 +1,7 @@
 /**
- * A packed column of protobuf varints (a `repeated uint32` or `uint64`), written value by value as it travels. About ten
- * times as fast as a list of numbers that is encoded afterwards, which counts where each message passes.
+ * A packed column of protobuf varints (a `repeated uint32` or `uint64`), written value by value as
+ * it travels. About ten times as fast as a list of numbers that is encoded afterwards, which counts
+ * where each message passes.
  */
 export class VarintColumn {
   #bytes: Buffer;

@@ -25,6 +25,9 @@ export interface TimeChartProps {
 const HEIGHT_PX = 176;
 /** More points than this run together in a thick line. */
 const DENSE_POINTS = 600;
+/** So few points on a long axis would be specks without their dots. */
+const FEW_POINTS = 30;
+const DOT_SPACE_PX = 16;
 const BAND_HIGH = 2;
 const BAND_LOW = 3;
 
@@ -36,10 +39,11 @@ export function TimeChart(props: TimeChartProps) {
   latest.current = props;
   const scheme = useColourScheme();
   const banded = props.band !== undefined;
+  const dense = props.timesMs.length > DENSE_POINTS;
 
   useEffect(() => {
     const element = place.current!;
-    const options = plotOptions(element, latest, { banded, shape: props.shape });
+    const options = plotOptions(element, latest, { banded, dense, shape: props.shape });
     const made = new uPlot(options, toData(latest.current), element);
     plot.current = made;
     const resized = new ResizeObserver(() => {
@@ -51,7 +55,7 @@ export function TimeChart(props: TimeChartProps) {
       made.destroy();
       plot.current = undefined;
     };
-  }, [banded, props.shape, scheme]);
+  }, [banded, dense, props.shape, scheme]);
 
   useEffect(() => {
     plot.current?.setData(toData(latest.current));
@@ -69,7 +73,7 @@ function toData(props: TimeChartProps): uPlot.AlignedData {
 function plotOptions(
   element: HTMLElement,
   latest: { readonly current: TimeChartProps },
-  { banded, shape }: { banded: boolean; shape: TimeChartProps['shape'] },
+  { banded, dense, shape }: { banded: boolean; dense: boolean; shape: TimeChartProps['shape'] },
 ): uPlot.Options {
   const style = getComputedStyle(element);
   const colour = (name: string): string => style.getPropertyValue(name).trim();
@@ -89,8 +93,8 @@ function plotOptions(
       {},
       {
         stroke: accent,
-        width: !steps && latest.current.timesMs.length > DENSE_POINTS ? 1 : 2,
-        points: { size: 5, fill: accent },
+        width: dense && !steps ? 1 : 2,
+        points: { size: 6, fill: accent, show: hasRoomForDots },
         ...(steps ? { paths: steps } : {}),
       },
       ...(banded ? [edge, edge] : []),
@@ -132,6 +136,11 @@ function plotAxes(
 
 function lengthOf(label: string): number {
   return label.length;
+}
+
+/** For the points with the indices `first` to `last`, which the plot shows. */
+function hasRoomForDots(plot: uPlot, ...[, first, last]: [number, number, number]): boolean {
+  return last - first <= Math.max(FEW_POINTS, plot.width / DOT_SPACE_PX);
 }
 
 function withAlpha(hex: string, alpha: number): string {

@@ -16,6 +16,7 @@ export const LAYERS = [
   'ui',
   'port',
   'port-part',
+  'outbox',
   'adapter',
   'service-domain',
   'service-store',
@@ -46,6 +47,9 @@ const PLACES: readonly { readonly path: RegExp; readonly layer: Layer }[] = [
   { path: /^shared\/lib\//, layer: 'lib' },
   { path: /^shared\/domain\//, layer: 'domain' },
   { path: /^shared\/runtime\//, layer: 'runtime' },
+  // Outbox and inbox stand in a service's own tables: built on ports, without a technology of their
+  // own.
+  { path: /^cloud\/platform\/outbox\//, layer: 'outbox' },
   { path: /^(?:shared|cloud)\/platform\/([^/]+)\/\1\.ts$/, layer: 'port' },
   { path: /^(?:shared|cloud)\/platform\/([^/]+)\/\1\.[^/]+\.ts$/, layer: 'adapter' },
   { path: /^(?:shared|cloud)\/platform\/([^/]+)\//, layer: 'port-part' },

@@ -34,6 +34,7 @@ const FORBIDDEN_IMPORTS: readonly (readonly [string, string, string])[] = [
   ['cloud/order/routes/a.ts', '../../auth/domain/b.ts', 'cloud/auth/domain/b.ts'],
   ['cloud/order/events/a.ts', '../../platform/kv/kv.memory.ts', 'cloud/platform/kv/kv.memory.ts'],
   ['cloud/order/order.module.ts', '../wiring.ts', 'cloud/wiring.ts'],
+  ['cloud/platform/outbox/relay.ts', '../log/log.kafka.ts', 'cloud/platform/log/log.kafka.ts'],
   ['cloud/targets.ts', './order/b.ts', 'cloud/order/b.ts'],
   ['cloud/main.ts', './platform/kv/kv.memory.ts', 'cloud/platform/kv/kv.memory.ts'],
   ['edge/buffer/a.ts', '@holdfast/cloud/targets.ts', 'cloud/targets.ts'],

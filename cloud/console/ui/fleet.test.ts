@@ -52,7 +52,7 @@ describe('the words for a gateway', () => {
   it('are none while it is connected, and say what happens to the data otherwise', () => {
     expect(trouble(gateway())).toBeUndefined();
     for (const state of ['lost', 'disconnected'] as const) {
-      expect(trouble(gateway({ state }))).toContain('stays on its disk');
+      expect(trouble(gateway({ state }))).toContain('on its own disk');
     }
     expect(trouble(gateway({ state: 'disconnected', reason: 'closed' }))).toContain('stopped');
     expect(trouble(gateway({ state: 'fenced', reason: 'turn' }))).toContain('Two copies');

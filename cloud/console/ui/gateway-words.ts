@@ -16,10 +16,10 @@ export const STATE_TONES: Record<GatewayState, Tone> = {
   fenced: 'bad',
 };
 
-const KEPT = 'What sensors send meanwhile stays on its disk and follows when it is back.';
+const KEPT = 'What it has accepted is on its own disk and follows when it is back.';
 
 const DISCONNECTED_WORDS: Record<string, string> = {
-  closed: `The gateway closed its connection: it was stopped. ${KEPT}`,
+  closed: `The gateway closed its connection, as when it is stopped. ${KEPT}`,
   lost: `The connection broke. ${KEPT}`,
   replaced: 'A newer connection of this gateway took over and has not reported yet.',
   draining: `The cloud was stopped and the gateway has not come back yet. ${KEPT}`,

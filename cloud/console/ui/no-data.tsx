@@ -5,7 +5,8 @@ const PUBLISH_COMMAND =
   'mosquitto_pub -h 127.0.0.1 -p 1883 -q 1 -t devices/demo/telemetry/temperature -m 21.5';
 
 export function NoGateways() {
-  const enrollCommand = `holdfast-gateway enroll CLAIM-CODE --cloud ${location.origin}`;
+  // A gateway enrols over TLS only, also where this page may be plain: on loopback.
+  const enrollCommand = `holdfast-gateway enroll CLAIM-CODE --cloud https://${location.host}`;
   return (
     <EmptyState title="No gateway yet">
       <p>

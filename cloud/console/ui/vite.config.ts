@@ -19,6 +19,9 @@ export default defineConfig({
   base: '/console/',
   plugins: [listFiles()],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+  // `vite cloud/console/ui` serves the sources, with the API of a cloud that runs on the default
+  // port.
+  server: { proxy: { '/v1': 'http://127.0.0.1:8080' } },
   build: {
     outDir: '../dist',
     emptyOutDir: true,

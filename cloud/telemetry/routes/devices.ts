@@ -5,6 +5,7 @@ import { allowsSite, type TokenVerifier } from '@holdfast/shared/runtime/access-
 import type { HttpApp } from '@holdfast/shared/runtime/http.ts';
 import { z } from 'zod';
 import { latestAmong } from '../domain/latest.ts';
+import { boundedName } from '../domain/names.ts';
 import { rfc3339 } from '../domain/reading-time.ts';
 import {
   type DeviceName,
@@ -54,7 +55,7 @@ export function deviceRoutes(app: HttpApp, { sql, verifier }: RouteDeps): void {
   app.get('/v1/devices/:id/latest', async (c) => {
     const principal = await authorise(c, verifier);
     const { site: asked } = parseQuery(c, latestQuery);
-    const id = nameParameter.parse(c.req.param('id'));
+    const id = boundedName(c.req.param('id'));
     const { site, latest } = await sql.read(async (db) => {
       const found = await findSite(principal, asked, (scope) => sitesWith(db, scope, id));
       const device = { site: found, device: id };

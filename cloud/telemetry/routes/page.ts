@@ -23,17 +23,22 @@ export function cursorParameter<S extends z.ZodType>(position: S) {
   return z
     .string()
     .max(CURSOR_CHARS_MAX)
-    .transform((text, context): unknown => {
-      try {
-        return JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
-      } catch {
-        // Who made it up is told by the issue.
-        context.addIssue({ code: 'custom', message: 'is not a cursor of this list' });
-        return z.NEVER;
-      }
+    .transform((text, context): z.output<S> => {
+      const held = position.safeParse(parsed(text));
+      if (held.success) return held.data;
+      context.addIssue({ code: 'custom', message: 'is not a cursor of this list' });
+      return z.NEVER;
     })
-    .pipe(position)
     .optional();
+}
+
+function parsed(cursor: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
+  } catch {
+    // Not made here, which the caller says.
+    return undefined;
+  }
 }
 
 export function cursorOf(position: readonly unknown[]): string {

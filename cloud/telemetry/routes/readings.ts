@@ -3,6 +3,7 @@ import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { Reader } from '@holdfast/shared/platform/sql/sql.ts';
 import type { HttpApp } from '@holdfast/shared/runtime/http.ts';
 import { z } from 'zod';
+import { boundedName } from '../domain/names.ts';
 import { MICROS_MAX } from '../domain/reading.ts';
 import { rfc3339 } from '../domain/reading-time.ts';
 import { type SeriesRow, seriesOf, sitesWith } from '../store/devices.ts';
@@ -48,7 +49,7 @@ export function readingRoutes(app: HttpApp, { sql, verifier }: RouteDeps): void 
   app.get('/v1/devices/:id/readings', async (c) => {
     const principal = await authorise(c, verifier);
     const asked = parseQuery(c, query);
-    const id = nameParameter.parse(c.req.param('id'));
+    const id = boundedName(c.req.param('id'));
     const body = await sql.read(async (db) => {
       const site = await findSite(principal, asked.site, (scope) => sitesWith(db, scope, id));
       const all = await seriesOf(db, principal.tenant, { site, device: id });

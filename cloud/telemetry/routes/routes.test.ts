@@ -227,7 +227,7 @@ describe('the telemetry API', () => {
       }));
       await store(readings(sent, { atMicros: 0 }));
       for (const order of ['time', 'sequence']) {
-        const found: { value: number; time: string }[] = [];
+        const found: { value: number; time: string; sequence: number }[] = [];
         let next: string | undefined =
           `${path}?order=${order}&limit=7&from=${at(-40)}&to=${at(-5)}`;
         while (next) {
@@ -240,8 +240,8 @@ describe('the telemetry API', () => {
           new Set(inRange.map(({ value }) => value)),
         );
         const key = order === 'time' ? 'time' : 'sequence';
-        const keys = found.map((reading) => (reading as unknown as Record<string, never>)[key]);
-        expect(keys).toEqual([...keys].sort((a, b) => (a < b ? -1 : 1)));
+        const keys = found.map((reading) => String(reading[key]).padStart(24, '0'));
+        expect(keys).toEqual(keys.toSorted());
         expect(found.length).toBe(inRange.length);
       }
     });
@@ -458,6 +458,14 @@ describe('the telemetry API', () => {
       expect([status, body.code]).toEqual([400, 'REQUEST_INVALID']);
       expect(headers.get('content-type')).toBe('application/problem+json');
       expect(body.errors.map((error: { pointer: string }) => error.pointer)).toContain(pointer);
+    });
+
+    it('finds a device whatever its name is made of', async () => {
+      for (const [index, device] of ['a/b c', '💩', 'x'.repeat(300)].entries()) {
+        await store(readings([1], { device }), { first: index + 1 });
+        const { status, body } = await get(`/v1/devices/${encodeURIComponent(device)}/latest`);
+        expect([status, body.metrics.length]).toEqual([200, 1]);
+      }
     });
 
     it('a device that is not there, whatever its name', async () => {

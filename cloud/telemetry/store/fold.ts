@@ -8,16 +8,9 @@ import {
   type ReadingColumns,
   sortedByTime,
 } from '../domain/reading.ts';
-import {
-  coarsened,
-  decodeSummaries,
-  encodeSummaries,
-  mergeAll,
-  type Summaries,
-  summarise,
-} from '../domain/roll-up.ts';
+import { coarsened, mergeAll, type Summaries, summarise } from '../domain/roll-up.ts';
 import { type PartRow, partRow } from './block-rows.ts';
-import { foldedBody, openBody } from './part-body.ts';
+import { foldedBody, openBody, openSummaries, summariesBody } from './part-body.ts';
 import { rowBatches } from './row-batches.ts';
 import type { TelemetryTables } from './tables.ts';
 
@@ -187,9 +180,9 @@ function summaryOf(parts: readonly Part[], rollUp: RollUp | undefined): HourSumm
   }
   if (arrived.size === 0) return undefined;
   const hour = coarsened(arrived, HOUR_MICROS);
-  if (rollUp) mergeAll(hour, decodeSummaries(rollUp.summary));
-  if (rollUp?.minutes) mergeAll(arrived, decodeSummaries(rollUp.minutes));
-  return { summary: encodeSummaries(hour), minutes: encodeSummaries(arrived) };
+  if (rollUp) mergeAll(hour, openSummaries(rollUp.summary));
+  if (rollUp?.minutes) mergeAll(arrived, openSummaries(rollUp.minutes));
+  return { summary: summariesBody(hour), minutes: summariesBody(arrived) };
 }
 
 interface HourSummary {

@@ -2,37 +2,53 @@ import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { decodeChunk, encodeChunk } from '../domain/chunk.ts';
 import type { ReadingColumns } from '../domain/reading.ts';
+import { decodeSummaries, encodeSummaries, type Summaries } from '../domain/roll-up.ts';
 
-/** The first byte of a part's body says how the chunk behind it is written. */
+/** The first byte of a body says how the rest is written. */
 const PLAIN = 0;
 const ZSTD = 1;
 
-/** As it arrives: not compressed, since it is folded soon. */
+/** A part as it arrives: not compressed, since it is folded soon. */
 export function freshBody(columns: ReadingColumns): Uint8Array {
   return tagged(PLAIN, encodeChunk(columns));
 }
 
-/** As it stays. */
+/** A part as it stays. */
 export function foldedBody(columns: ReadingColumns): Uint8Array {
-  const chunk = encodeChunk(columns);
-  const compressed = zstdCompressSync(chunk);
-  const smaller = compressed.byteLength < chunk.byteLength;
-  return smaller ? tagged(ZSTD, compressed) : tagged(PLAIN, chunk);
+  return packed(encodeChunk(columns));
 }
 
-/** STORE_DAMAGED when it is neither. */
+/** The readings of either. STORE_DAMAGED when it is neither. */
 export function openBody(body: Uint8Array): ReadingColumns {
-  const rest = body.subarray(1);
-  if (body[0] === PLAIN) return decodeChunk(rest);
-  if (body[0] !== ZSTD) throw new AppError('STORE_DAMAGED', 'a stored part has an unknown form');
-  return decodeChunk(decompressed(rest));
+  return decodeChunk(unpacked(body));
 }
 
-function decompressed(bytes: Uint8Array): Uint8Array {
+export function summariesBody(summaries: Summaries): Uint8Array {
+  return packed(encodeSummaries(summaries));
+}
+
+export function openSummaries(body: Uint8Array): Summaries {
+  return decodeSummaries(unpacked(body));
+}
+
+/** Below this nothing gets smaller. */
+const PACKED_BYTES_MIN = 64;
+
+function packed(bytes: Uint8Array): Uint8Array {
+  if (bytes.byteLength < PACKED_BYTES_MIN) return tagged(PLAIN, bytes);
+  const compressed = zstdCompressSync(bytes);
+  const smaller = compressed.byteLength < bytes.byteLength;
+  return smaller ? tagged(ZSTD, compressed) : tagged(PLAIN, bytes);
+}
+
+function unpacked(body: Uint8Array): Uint8Array {
+  const rest = body.subarray(1);
+  if (body[0] === PLAIN) return rest;
+  if (body[0] !== ZSTD) throw new AppError('STORE_DAMAGED', 'a stored body has an unknown form');
   try {
-    return zstdDecompressSync(bytes);
+    return zstdDecompressSync(rest);
   } catch (cause) {
-    throw new AppError('STORE_DAMAGED', 'a stored part does not decompress', { cause });
+    throw new AppError('STORE_DAMAGED', 'a stored body does not decompress', { cause });
   }
 }
 

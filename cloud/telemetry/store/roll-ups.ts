@@ -1,13 +1,7 @@
 import type { Reader } from '@holdfast/shared/platform/sql/sql.ts';
 import { HOUR_MICROS, MINUTE_MICROS } from '../domain/reading.ts';
-import {
-  decodeSummaries,
-  mergeAll,
-  type Summaries,
-  type Summary,
-  summarise,
-} from '../domain/roll-up.ts';
-import { openBody } from './part-body.ts';
+import { mergeAll, type Summaries, type Summary, summarise } from '../domain/roll-up.ts';
+import { openBody, openSummaries } from './part-body.ts';
 import type { TimeRange } from './raw-readings.ts';
 import type { TelemetryTables } from './tables.ts';
 
@@ -100,7 +94,7 @@ async function summariesOf(
     .where('hour', '>=', BigInt(first))
     .where('hour', '<=', BigInt(last))
     .execute();
-  for (const { bytes } of folded) if (bytes) mergeAll(summaries, decodeSummaries(bytes));
+  for (const { bytes } of folded) if (bytes) mergeAll(summaries, openSummaries(bytes));
   const fresh = await db
     .selectFrom('parts')
     .select('body')

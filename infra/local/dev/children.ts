@@ -9,7 +9,8 @@ const LOG_TAIL_LINES = 12;
 
 export interface ChildOptions {
   readonly name: string;
-  readonly args: readonly string[];
+  /** The file that Node runs, and what follows it. */
+  readonly args: readonly [string, ...string[]];
   readonly env: Readonly<Record<string, string>>;
   /** Takes its stdout and stderr. */
   readonly logFile: string;
@@ -19,16 +20,52 @@ export interface ChildOptions {
 
 export interface Child {
   readonly name: string;
-  pid(): number | undefined;
   /** SIGTERM, then SIGKILL when it does not end in time. */
   stop(): Promise<void>;
+}
+
+export interface Listener {
+  say(text: string): void;
+  /** Told of each process, the first and those after it. */
+  started(name: string, child: { readonly pid: number; readonly entry: string }): void;
+}
+
+export interface Children {
+  /** Throws when all are being stopped: what starts now would be left behind. */
+  start(options: ChildOptions): Child;
+  /** Stops all, the last one first; once, whoever asks. */
+  stop(): Promise<void>;
+  readonly isStopping: boolean;
+}
+
+export function createChildren(listener: Listener): Children {
+  const children: Child[] = [];
+  let stopping: Promise<void> | undefined;
+  const stopAll = async (): Promise<void> => {
+    for (const child of children.toReversed()) await child.stop();
+  };
+  return {
+    start(options) {
+      if (stopping) throw new Error('stopped while starting');
+      const child = startChild(options, listener);
+      children.push(child);
+      return child;
+    },
+    stop() {
+      stopping ??= stopAll();
+      return stopping;
+    },
+    get isStopping() {
+      return stopping !== undefined;
+    },
+  };
 }
 
 /**
  * Starts a child and keeps it running: one that dies is started again, at most RESTARTS_MAX times, and its last words
  * are shown. Children lead process groups of their own, so that Ctrl-C reaches them through us, in order.
  */
-export function startChild(options: ChildOptions, say: (text: string) => void): Child {
+function startChild(options: ChildOptions, { say, started }: Listener): Child {
   let running: ChildProcess | undefined;
   let stopping = false;
   let restarts = 0;
@@ -41,6 +78,7 @@ export function startChild(options: ChildOptions, say: (text: string) => void): 
       detached: true,
     });
     closeSync(log);
+    if (running.pid) started(options.name, { pid: running.pid, entry: options.args[0] });
     running.on('exit', (code, signal) => {
       if (stopping || (options.mayEnd && code === 0)) return;
       say(`${options.name} ended (${signal ?? `code ${code}`}); its last lines:`);
@@ -53,7 +91,6 @@ export function startChild(options: ChildOptions, say: (text: string) => void): 
   start();
   return {
     name: options.name,
-    pid: () => running?.pid,
     stop() {
       stopping = true;
       return stopChild(running);

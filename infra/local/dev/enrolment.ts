@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runOnce } from './children.ts';
 import { cloudProcess, cloudUrl, gatewayProcess, type House } from './house.ts';
@@ -20,8 +20,7 @@ export async function readLogins(house: House): Promise<readonly Login[]> {
 
 /** Enrols the gateway once, as an installer would: an administrator makes a claim, the gateway redeems it. */
 export async function enrolOnce(house: House, administrator: Login): Promise<void> {
-  const gateway = gatewayProcess(house, []);
-  if (existsSync(join(gateway.env.HOLDFAST_DATA_DIR!, 'identity.json'))) return;
+  if (isEnrolled(house)) return;
   const { accessToken } = await post(house, '/v1/auth/token', {
     username: administrator.username,
     password: administrator.password,
@@ -31,6 +30,12 @@ export async function enrolOnce(house: House, administrator: Login): Promise<voi
   const enrol = gatewayProcess(house, ['enroll', String(claim.claimCode), '--cloud', cloud]);
   const done = await runOnce(enrol.args, enrol.env);
   if (done.code !== 0) throw new Error(`the gateway could not be enrolled: ${done.stderr}`);
+}
+
+/** A start that was cut off while it enrolled leaves a file that only holds what is pending. */
+function isEnrolled(house: House): boolean {
+  const file = join(gatewayProcess(house, ['enroll']).env.HOLDFAST_DATA_DIR!, 'identity.json');
+  return existsSync(file) && 'current' in JSON.parse(readFileSync(file, 'utf8'));
 }
 
 async function post(

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { ChildOptions } from './children.ts';
 import type { DevOptions } from './options.ts';
+import { HOME_VARIABLE } from './run-record.ts';
 
 /** Where everything of one development start lives and listens. */
 export interface House {
@@ -12,12 +13,18 @@ export interface House {
 
 export type PortName = 'http' | 'edgeLink' | 'mqtt' | 'pages';
 
-/** Architecture §8: default ports, and the setting that changes each. */
-export const PORTS: Readonly<Record<PortName, { standard: number; variable: string }>> = {
-  http: { standard: 8080, variable: 'HOLDFAST_HTTP_PORT' },
-  edgeLink: { standard: 8090, variable: 'HOLDFAST_EDGE_LINK_PORT' },
-  mqtt: { standard: 1883, variable: 'HOLDFAST_MQTT_PORT' },
-  pages: { standard: 8070, variable: 'HOLDFAST_PAGES_PORT' },
+/** Architecture §8: default ports, and the settings that stand behind each. */
+export const PORTS: Readonly<
+  Record<PortName, { standard: number; variable: string; host: string }>
+> = {
+  http: { standard: 8080, variable: 'HOLDFAST_HTTP_PORT', host: 'HOLDFAST_HTTP_HOST' },
+  edgeLink: {
+    standard: 8090,
+    variable: 'HOLDFAST_EDGE_LINK_PORT',
+    host: 'HOLDFAST_EDGE_LINK_HOST',
+  },
+  mqtt: { standard: 1883, variable: 'HOLDFAST_MQTT_PORT', host: 'HOLDFAST_MQTT_HOST' },
+  pages: { standard: 8070, variable: 'HOLDFAST_PAGES_PORT', host: 'HOLDFAST_PAGES_HOST' },
 };
 
 export const cloudUrl = (house: House): string => `http://127.0.0.1:${house.ports.http}`;
@@ -29,6 +36,7 @@ export function cloudProcess(house: House, command: readonly string[]): ChildOpt
     name: 'cloud',
     args: [join(house.root, 'cloud/main.ts'), ...command],
     env: {
+      [HOME_VARIABLE]: house.data,
       HOLDFAST_DATA_DIR: join(house.data, 'cloud'),
       HOLDFAST_HTTP_HOST: '127.0.0.1',
       HOLDFAST_HTTP_PORT: String(house.ports.http),
@@ -45,7 +53,11 @@ export function gatewayProcess(house: House, command: readonly string[]): ChildO
     name: 'gateway',
     args: [join(house.root, 'edge/main.ts'), ...command],
     env: {
+      [HOME_VARIABLE]: house.data,
       HOLDFAST_DATA_DIR: join(house.data, 'gateway'),
+      // Where the cloud is now: since the gateway enrolled, another program may have taken a port.
+      HOLDFAST_CLOUD_URL: cloudUrl(house).replace('http:', 'https:'),
+      HOLDFAST_CLOUD_GRPC_URL: `127.0.0.1:${house.ports.edgeLink}`,
       HOLDFAST_MQTT_HOST: '127.0.0.1',
       HOLDFAST_MQTT_PORT: String(house.ports.mqtt),
       HOLDFAST_PAGES_HOST: '127.0.0.1',
@@ -66,7 +78,7 @@ export function sensorsProcess(house: House, options: DevOptions): ChildOptions 
   return {
     name: 'sensors',
     args: [main, ...replay, ...looping],
-    env: {},
+    env: { [HOME_VARIABLE]: house.data },
     logFile: join(house.data, 'sensors/log.txt'),
     mayEnd: true,
   };

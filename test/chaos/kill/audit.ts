@@ -10,6 +10,8 @@ export interface Delivered {
   readonly incarnation: string;
   readonly lane: string;
   readonly value?: number;
+  /** The whole payload, in the lanes that telemetry does not measure. */
+  readonly text?: string;
 }
 
 /** What both ends say about one lane. */
@@ -115,12 +117,17 @@ function copiesOf(message: Sent, delivered: Evidence['delivered']): number {
   let counts = copyCounts.get(readings);
   if (!counts) {
     counts = new Map();
-    for (const { value } of readings) {
-      if (value !== undefined) counts.set(value, (counts.get(value) ?? 0) + 1);
+    for (const reading of readings) {
+      const id = idOf(reading);
+      counts.set(id, (counts.get(id) ?? 0) + 1);
     }
     copyCounts.set(readings, counts);
   }
   return counts.get(message.id) ?? 0;
+}
+
+function idOf({ value, text }: Delivered): number {
+  return value ?? (JSON.parse(text!) as { value: number }).value;
 }
 
 /** Everything that the cloud holds of these devices, through its API, page by page. */

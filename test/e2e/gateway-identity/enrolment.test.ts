@@ -83,7 +83,7 @@ describe('enrolment', () => {
     const old = await enrol(first.claimCode);
     writeFileSync(join(dataDir, 'buffer.sqlite'), 'the buffer');
     const refused = await enrol(second.claimCode).catch((error) => error);
-    expect(refused).toMatchObject({ code: 'CONFLICT', hint: expect.stringContaining('--force') });
+    expect(refused).toMatchObject({ code: 'CONFLICT', hint: expect.stringContaining('--again') });
     expect(refused.message).toContain(old.gatewayId);
     const fresh = await enrol(second.claimCode, { again: true });
     expect(fresh.gatewayId).toBe(second.gatewayId);

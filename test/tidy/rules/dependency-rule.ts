@@ -15,6 +15,7 @@ const SERVICE: readonly Allowed[] = [
   'own service-routes',
   'own service-events',
   'port',
+  'outbox',
   'service-shape',
   ...SHARED,
 ];
@@ -38,15 +39,16 @@ const MAY_IMPORT: Readonly<Record<Exclude<Layer, 'test' | 'proto'>, readonly All
   page: [...PURE, 'domain', 'page'],
   port: [...SHARED, 'port'],
   'port-part': [...SHARED, 'own port', 'own port-part'],
+  outbox: [...SHARED, 'port', 'outbox'],
   adapter: [...SHARED, 'own port', 'own port-part', 'own adapter'],
   'service-domain': [...PURE, 'domain', 'own service-domain'],
-  'service-store': [...OWN_CORE, ...SHARED, 'port'],
+  'service-store': [...OWN_CORE, ...SHARED, 'port', 'outbox'],
   'service-routes': SERVICE,
   'service-events': SERVICE,
   service: [...SERVICE, 'own service', 'page'],
   'service-shape': [...SHARED, 'port'],
   targets: ['targets'],
-  'cloud-wiring': [...CLOUD, 'adapter', 'port-part'],
+  'cloud-wiring': [...CLOUD, 'adapter', 'port-part', 'outbox'],
   cloud: CLOUD,
   edge: [...SHARED, 'port', 'edge', 'adapter', 'port-part'],
   'firmware-sim': [...PURE, 'runtime', 'firmware-sim'],
@@ -129,7 +131,8 @@ function placeless(path: string): Violation {
 function wayOut(from: Place, to: Place | undefined): string {
   if (to?.layer === 'test') return 'tests import, and are never imported';
   if (to?.layer === 'adapter') return 'import the port file and let wiring.ts choose the adapter';
-  if (from.name && to?.name && from.layer.startsWith('service') && to.layer.startsWith('service')) {
+  const isOther = from.name && to?.name && from.name !== to.name;
+  if (isOther && from.layer.startsWith('service') && to.layer.startsWith('service')) {
     return 'services speak through gRPC or events; what both need belongs in shared';
   }
   const may = from.layer === 'test' || from.layer === 'proto' ? [] : MAY_IMPORT[from.layer];

@@ -60,7 +60,9 @@ export const parameterCounts: Rule = {
   name: 'parameter-count',
   check: (repository) =>
     repository.sources.flatMap((file) =>
-      functionsOf(file).flatMap(({ node, name, line }): Violation[] => {
+      functionsOf(file).flatMap(({ node, name, line, isArgument }): Violation[] => {
+        // Who calls a callback says what it is given.
+        if (isArgument) return [];
         const parameters = (node['params'] as SyntaxNode[]).filter((each) => !isThis(each));
         if (parameters.length <= PARAMETERS_MAX) return [];
         const message = `${name} takes ${parameters.length} parameters, at most ${PARAMETERS_MAX}`;
@@ -73,6 +75,8 @@ interface FoundFunction {
   readonly node: SyntaxNode;
   readonly name: string;
   readonly line: number;
+  /** Written where it is passed on. */
+  readonly isArgument: boolean;
 }
 
 /** Functions with a body: declarations, expressions, arrows, methods. */
@@ -82,7 +86,8 @@ function functionsOf(file: SourceFile): FoundFunction[] {
     if (!Array.isArray(node['params']) || !isNode(node['body'])) return undefined;
     const parent = parents.at(-1);
     const name = nameOf(node['id']) ?? nameOf(parent?.['key'] ?? parent?.['id']) ?? 'a function';
-    found.push({ node, name, line: lineAt(file.text, node.start) });
+    const isArgument = Array.isArray(parent?.['arguments']) && parent['callee'] !== node;
+    found.push({ node, name, line: lineAt(file.text, node.start), isArgument });
     return undefined;
   });
   return found;

@@ -1,0 +1,44 @@
+import { AppError } from '@holdfast/shared/lib/app-error.ts';
+import { type Runtime, systemRuntime } from '@holdfast/shared/runtime/runtime.ts';
+import { openEmbeddedLog } from '../platform/event-log/event-log.embedded.ts';
+import { openerOf, type TestPlace } from './databases.fixture.ts';
+import { telemetrySettingsSchema } from './settings.ts';
+import { openTelemetry } from './telemetry.module.ts';
+
+/** What a suite asks of another process, as JSON in its first argument. */
+export interface TelemetryTask {
+  readonly place: TestPlace;
+  readonly logDir: string;
+  /** Kills itself when it reaches the step for the n-th time. */
+  readonly killAt?: { readonly step: string; readonly count: number };
+}
+
+const task = JSON.parse(process.argv[2] ?? '') as TelemetryTask;
+const runtime: Runtime = {
+  ...(await systemRuntime({ name: 'telemetry', logLevel: 'silent' })),
+  steps: { reach: killer(task.killAt) },
+};
+const log = await openEmbeddedLog({ dir: task.logDir, runtime, leaseMs: 1_000 });
+const telemetry = await openTelemetry({
+  sql: openerOf(task.place, runtime),
+  log,
+  verifier: { verify: () => Promise.reject(new AppError('TOKEN_MISSING', 'nobody asks here')) },
+  settings: telemetrySettingsSchema.parse({}),
+  runtime,
+});
+await telemetry.module.start();
+process.send?.('ready');
+process.once('message', async () => {
+  await telemetry.module.stop();
+  await log.close();
+  process.disconnect();
+});
+
+function killer(killAt: TelemetryTask['killAt']): (step: string) => void {
+  let left = killAt?.count ?? Number.POSITIVE_INFINITY;
+  return (step) => {
+    if (step !== killAt?.step) return;
+    left -= 1;
+    if (left === 0) process.kill(process.pid, 'SIGKILL');
+  };
+}

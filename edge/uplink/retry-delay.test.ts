@@ -1,0 +1,24 @@
+import { AppError } from '@holdfast/shared/lib/app-error.ts';
+import { expect, it } from 'vitest';
+import { retryDelayMs } from './retry-delay.ts';
+import { uplinkSettingsSchema } from './settings.ts';
+
+const settings = uplinkSettingsSchema.parse({});
+const error = new AppError('UNAVAILABLE', 'away');
+
+it('waits twice as long each time, up to a bound', () => {
+  const delays = [1, 2, 3, 4, 5, 500].map((failures) =>
+    retryDelayMs(settings, { failures, error, fraction: 0 }),
+  );
+  expect(delays).toEqual([200, 400, 800, 1_500, 1_500, 1_500]);
+});
+
+it('takes off up to half at random, so that a fleet does not come back at one moment', () => {
+  expect(retryDelayMs(settings, { failures: 9, error, fraction: 0.999 })).toBeCloseTo(750, -1);
+});
+
+it('takes its time when only a person can help', () => {
+  const rejected = new AppError('CA_MISMATCH', 'another authority');
+  const delay = retryDelayMs(settings, { failures: 1, error: rejected, fraction: 0 });
+  expect(delay).toBe(settings.rejectedRetryMs);
+});
