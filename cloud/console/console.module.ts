@@ -36,6 +36,7 @@ export async function openConsole({ distDir, runtime }: ConsoleDeps): Promise<Se
 }
 
 function addRoutes(app: HttpApp, bundle: Bundle | undefined): void {
+  app.get('/', (c) => c.redirect('/console/'));
   app.get('/console', (c) => c.redirect(BASE, 308));
   app.get(`${BASE}*`, (c) => {
     if (!bundle) return notBuiltAnswer();

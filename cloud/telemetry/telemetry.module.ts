@@ -23,7 +23,10 @@ export interface TelemetryDeps {
   readonly runtime: Runtime;
 }
 
-/** The target `telemetry`: readings, summaries and latest state from the log, and the paths that answer for them. */
+/**
+ * The target `telemetry`: readings, summaries and latest state from the log, and the paths that
+ * answer for them.
+ */
 export async function openTelemetry(deps: TelemetryDeps): Promise<ServiceHandle> {
   const { log, verifier, settings, runtime } = deps;
   const { clock, metrics, steps } = runtime;

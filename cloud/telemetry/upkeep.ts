@@ -59,7 +59,8 @@ export function createUpkeep(deps: UpkeepDeps): Upkeep {
     }
     return outcome;
   };
-  // One that fails is tried again later and shown meanwhile; it must not keep the others from their work (I4).
+  // One that fails is tried again later and shown meanwhile; it must not keep the others from their
+  // work (I4).
   const attempt = async ({ name, run }: Chore): Promise<Outcome> => {
     try {
       const outcome = await run();

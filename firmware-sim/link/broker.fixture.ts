@@ -16,6 +16,8 @@ export interface ScriptedBroker {
   readonly connects: readonly IConnectPacket[];
   /** Every PUBLISH in order of arrival, repeats included. */
   readonly publishes: readonly IPublishPacket[];
+  /** Open lines. */
+  readonly lineCount: number;
   /** While false, nothing is acknowledged. */
   acknowledges: boolean;
   /** Answer to CONNECT; 0 accepts. */
@@ -54,6 +56,9 @@ export async function scriptedBroker(): Promise<ScriptedBroker> {
     url: `mqtt://127.0.0.1:${port}`,
     connects,
     publishes,
+    get lineCount() {
+      return sockets.size;
+    },
     acknowledges: true,
     returnCode: 0,
     cut: () => sockets.forEach((socket) => void socket.destroy()),

@@ -104,6 +104,15 @@ describe('a device link', () => {
     await link.close(DRAIN_MS);
   });
 
+  it('leaves no line open, though it is closed while it comes back', async () => {
+    const link = await open();
+    link.cut(60_000);
+    await link.close(DRAIN_MS);
+    // By the time this one came and went, the other would have come back.
+    await (await open({ clientId: 'other' })).close(DRAIN_MS);
+    await vi.waitFor(() => expect(broker.lineCount).toBe(0));
+  });
+
   it('ends an absence when it is closed, so that nothing is left behind', async () => {
     const link = await open();
     link.cut(60_000);

@@ -38,7 +38,8 @@ export interface NumberedDevice {
   readonly id: string;
   /** The numbers 1 to this were published; all of them were acknowledged when no `publish` is under way. */
   readonly last: number;
-  publish(count: number): Promise<void>;
+  /** The fields of `beside` go along; each is a metric of its own. */
+  publish(count: number, beside?: Readonly<Record<string, number>>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -52,9 +53,9 @@ export async function connectNumbered(
   const client = await connectMqtt(house, { clientId: id, ...options });
   const topic = `devices/${id}/telemetry/${NUMBERED_METRIC}`;
   let last = 0;
-  const next = (): Promise<unknown> => {
+  const next = (beside: Readonly<Record<string, number>>): Promise<unknown> => {
     last += 1;
-    const payload = JSON.stringify({ value: last, boot: 'first', seq: last });
+    const payload = JSON.stringify({ ...beside, value: last, boot: 'first', seq: last });
     return client.publishAsync(topic, payload, { qos: 1 });
   };
   return {
@@ -62,8 +63,8 @@ export async function connectNumbered(
     get last() {
       return last;
     },
-    async publish(count) {
-      await Promise.all(Array.from({ length: count }, next));
+    async publish(count, beside = {}) {
+      await Promise.all(Array.from({ length: count }, () => next(beside)));
     },
     close: () => client.endAsync(),
   };

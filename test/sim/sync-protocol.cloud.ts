@@ -122,7 +122,10 @@ export class SimulatedStream {
     this.#welcomesAtOpen = disk.welcomes;
   }
 
-  /** `appended` says what becomes of an append: done, or failed with or without the record being there. */
+  /**
+   * `appended` says what becomes of an append: done, or failed with or without the record being
+   * there.
+   */
   receive(request: SyncRequest, appended: 'done' | 'failed' | 'failed-but-there'): void {
     const action = frameAction(this.phase, frameKind(request));
     const { frame } = request;

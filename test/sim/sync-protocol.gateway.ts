@@ -62,7 +62,10 @@ export function seal(disk: GatewayDisk, lane: Lane, max = 4n): void {
   }
 }
 
-/** The gateway's process: the session that is tested, and the smallest thing that carries out its effects. */
+/**
+ * The gateway's process: the session that is tested, and the smallest thing that carries out its
+ * effects.
+ */
 export class SimulatedGateway {
   readonly session: UplinkSession;
   readonly out: SyncRequest[] = [];

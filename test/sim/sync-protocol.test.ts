@@ -17,7 +17,10 @@ import {
   seal,
 } from './sync-protocol.gateway.ts';
 
-/** What may happen next. Every order of these is a schedule that a network and two power switches can bring about. */
+/**
+ * What may happen next. Every order of these is a schedule that a network and two power switches
+ * can bring about.
+ */
 type Action =
   | { kind: 'accept'; lane: Lane; count: number }
   | { kind: 'seal'; lane: Lane }
@@ -191,11 +194,11 @@ const schedule = fc.array(action, { minLength: 20, maxLength: 300 });
 it('delivers each sequence exactly once, whatever is cut, killed or late', () => {
   fc.assert(
     fc.property(schedule, (actions) => check(run(actions))),
-    { numRuns: 400 },
+    { numRuns: 1_000 },
   );
 });
 
-it.each<PlantedBug>(['acknowledge-before-append', 'range-off-by-one', 'stale-hello-judged'])(
+it.each<PlantedBug>(['acknowledge-before-append', 'range-off-by-one'])(
   'finds the planted bug: %s',
   (bug) => {
     const found = fc.check(
@@ -205,3 +208,23 @@ it.each<PlantedBug>(['acknowledge-before-append', 'range-off-by-one', 'stale-hel
     expect(found.failed).toBe(true);
   },
 );
+
+/**
+ * A gateway is killed with its Hello still on the way; the Hello arrives after its next stream is
+ * served.
+ */
+const LATE_HELLO: readonly Action[] = [
+  { kind: 'connect' },
+  { kind: 'crash-gateway' },
+  { kind: 'connect' },
+  { kind: 'to-cloud', link: 0, append: 'done' },
+  { kind: 'to-gateway' },
+  { kind: 'disk' },
+  { kind: 'to-cloud', link: 0, append: 'done' },
+  { kind: 'to-cloud', link: 1, append: 'done' },
+];
+
+it('does not take the late Hello of an earlier stream for another copy', () => {
+  check(run(LATE_HELLO));
+  expect(run(LATE_HELLO, 'stale-hello-judged').cloud.fenced).toBe(true);
+});

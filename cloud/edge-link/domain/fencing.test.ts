@@ -75,7 +75,8 @@ describe('the turn of a Hello', () => {
   });
 
   it('finds out the second of two copies, however they interleave', () => {
-    // Each step one of two clones says Hello, and perhaps shows the turn that it got, or loses the Welcome.
+    // Each step one of two clones says Hello, and perhaps shows the turn that it got, or loses the
+    // Welcome.
     const step = fc.record({
       who: fc.constantFrom(0, 1),
       fate: fc.constantFrom<'shown' | 'held' | 'lost'>('shown', 'held', 'lost'),

@@ -1,6 +1,7 @@
 import type { EventData, LaneLedger } from '@holdfast/shared/contracts/events.ts';
 import type { GatewayName } from '@holdfast/shared/contracts/gateway-identity.ts';
 import type { Lane } from '@holdfast/shared/contracts/lanes.ts';
+import type { Reader } from '@holdfast/shared/platform/sql/sql.ts';
 import type { Transaction } from 'kysely';
 import type { Outbox } from '../../platform/outbox/outbox.ts';
 import type { FenceReason } from '../domain/fencing.ts';
@@ -31,12 +32,23 @@ export interface Report {
   readonly lanes: readonly LaneLedger[];
 }
 
+/** How many Welcomes the gateway ever got. */
+export async function welcomesOf(db: Reader<EdgeLinkTables>, gatewayId: string): Promise<bigint> {
+  return (await gatewayRow(db, gatewayId))?.welcomes ?? 0n;
+}
+
 export async function storeConnected(
   tx: Tx,
   stream: StreamIdentity,
   options: Occasion & { readonly softwareVersion: string },
 ): Promise<void> {
   await storeState(tx, stream, { ...options, state: 'connected' });
+  const welcomes = (await welcomesOf(tx, stream.peer.gatewayId)) + 1n;
+  await tx
+    .updateTable('gateways')
+    .set({ welcomes })
+    .where('gateway_id', '=', stream.peer.gatewayId)
+    .execute();
   await options.outbox.enqueue(tx, {
     ...aggregateOf(stream),
     type: 'gateway.connected.v1',
@@ -158,7 +170,7 @@ async function storeState(
   };
   await tx
     .insertInto('gateways')
-    .values({ gateway_id: gatewayId, ...columns })
+    .values({ gateway_id: gatewayId, welcomes: 0n, ...columns })
     .onConflict((oc) => oc.column('gateway_id').doUpdateSet(columns))
     .execute();
 }
@@ -168,8 +180,8 @@ function aggregateOf({ peer }: StreamIdentity) {
   return { subject: peer.gatewayId, tenant: peer.tenant };
 }
 
-function gatewayRow(tx: Tx, gatewayId: string) {
-  return tx
+function gatewayRow(db: Reader<EdgeLinkTables>, gatewayId: string) {
+  return db
     .selectFrom('gateways')
     .selectAll()
     .where('gateway_id', '=', gatewayId)

@@ -25,6 +25,7 @@ async function createGateways(tx: Transaction<unknown>): Promise<void> {
     .addColumn('state', 'text', (column) => column.notNull())
     .addColumn('stream_id', 'text', (column) => column.notNull())
     .addColumn('seen_at', 'bigint', (column) => column.notNull())
+    .addColumn('welcomes', 'bigint', (column) => column.notNull())
     .execute();
   await tx.schema
     .createTable('incarnations')

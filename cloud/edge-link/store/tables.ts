@@ -25,6 +25,8 @@ export interface GatewaysTable {
   /** The stream that owns the row; another stream's end does not touch it. */
   stream_id: string;
   seen_at: bigint;
+  /** How many Welcomes it ever got: a stream that was opened before the last one is out of date. */
+  welcomes: bigint;
 }
 
 export interface IncarnationsTable {

@@ -31,7 +31,10 @@ export type OpenedBlock =
   | { readonly kind: 'block'; readonly block: ReceivedBlock }
   | { readonly kind: 'parked'; readonly parked: ParkedBlock };
 
-/** Reads an event of `telemetry.batches`. What cannot be read is an outcome with its reason: it never throws. */
+/**
+ * Reads an event of `telemetry.batches`. What cannot be read is an outcome with its reason: it
+ * never throws.
+ */
 export function openBlockEvent(
   headers: Readonly<Record<string, string>>,
   origin: Origin,
@@ -76,7 +79,9 @@ function readHead(headers: Readonly<Record<string, string>>, { body }: Origin): 
   return { key, stream: streamName(key), site: boundedName(site), eventAt, block };
 }
 
-/** The subject was made by edge-link from the gateway's certificate; the block must say the same. */
+/**
+ * The subject was made by edge-link from the gateway's certificate; the block must say the same.
+ */
 function streamOf({ tenant, subject }: EventEnvelope, block: BlockMessage): StreamKey {
   const [gatewayId, incarnation, laneName, ...more] = subject.split('/');
   const lane = laneFromWire(block.lane);

@@ -25,9 +25,9 @@ export interface SeriesReadings {
 }
 
 /**
- * Cuts a block into readings. A record with a channel is measured; one without (the `stock` and `event` lanes) is kept
- * whole, under the name of its lane. A record without a device belongs to its topic, which holds a slash as no device
- * does.
+ * Cuts a block into readings. A record with a channel is measured; one without (the `stock` and
+ * `event` lanes) is kept whole, under the name of its lane. A record without a device belongs to
+ * its topic, which holds a slash as no device does.
  */
 export function readingsOf(
   body: DecodedBody,
@@ -52,7 +52,10 @@ export function readingsOf(
   return sources.series;
 }
 
-/** When the gateway received a record; a clock that stands outside of what can be stored counts as its bound. */
+/**
+ * When the gateway received a record; a clock that stands outside of what can be stored counts as
+ * its bound.
+ */
 function receiveClock(): (record: BodyRecord) => number {
   const bases = new Map<BodyEpoch, number>();
   return ({ epoch, elapsedMicros }) => {
@@ -70,7 +73,9 @@ function payloadOf(payload: Uint8Array): Payload {
   return { text: bytes.toString('utf8'), bytes: () => bytes };
 }
 
-/** Series by device, channel and field of one block, so that names are made once and not per record. */
+/**
+ * Series by device, channel and field of one block, so that names are made once and not per record.
+ */
 class SourceTable {
   readonly series: SeriesReadings[] = [];
   readonly #lane: Lane;

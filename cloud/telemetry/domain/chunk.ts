@@ -3,13 +3,16 @@ import { ByteReader, ByteWriter } from './bytes.ts';
 import { emptyColumns, FLAG_TEXT, type ReadingColumns } from './reading.ts';
 
 /**
- * Readings of one series, stream and hour as bytes: a version byte, the count, then the columns. Times, receive times
- * and sequences are differences, flags a single byte when all are equal, values decimals where that is exact (most
- * sensors send few digits) and else doubles.
+ * Readings of one series, stream and hour as bytes: a version byte, the count, then the columns.
+ * Times, receive times and sequences are differences, flags a single byte when all are equal,
+ * values decimals where that is exact (most sensors send few digits) and else doubles.
  */
 export const CHUNK_VERSION = 1;
 
-/** How the values are written: as doubles, or as differences of whole numbers of 10^-n for a form of n + 1. */
+/**
+ * How the values are written: as doubles, or as differences of whole numbers of 10^-n for a form of
+ * n + 1.
+ */
 const FORM_DOUBLES = 0;
 const SCALES = [1, 10, 100, 1e3, 1e4, 1e5, 1e6] as const;
 /** A difference of two of these still fits a zigzag varint. */

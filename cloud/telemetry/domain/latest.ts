@@ -9,8 +9,9 @@ export interface Candidate {
 }
 
 /**
- * The latest state: within a lane of a gateway the reading of the highest (incarnation, sequence), whatever its time and
- * whenever it arrived. Between two that share no sequence, the one that was received last.
+ * The latest state: within a lane of a gateway the reading of the highest (incarnation, sequence),
+ * whatever its time and whenever it arrived. Between two that share no sequence, the one that was
+ * received last.
  */
 export function latestAmong<C extends Candidate>(candidates: Iterable<C>): C | undefined {
   const bySource = new Map<string, C>();

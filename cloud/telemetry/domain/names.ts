@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto';
 
-/** Device ids, channels, field names and sites: their keys must fit an index row on every database. */
+/**
+ * Device ids, channels, field names and sites: their keys must fit an index row on every database.
+ */
 export const NAME_BYTES_MAX = 256;
 const HASH_CHARS = 32;
 
 /**
- * A name that every database can index: at most NAME_BYTES_MAX bytes, without a zero character. Most names stay as they
- * are; one that has to change ends in a hash of itself, so that two of them stay different.
+ * A name that every database can index: at most NAME_BYTES_MAX bytes, without a zero character.
+ * Most names stay as they are; one that has to change ends in a hash of itself, so that two of them
+ * stay different.
  */
 export function boundedName(name: string): string {
   if (fits(name)) return name;

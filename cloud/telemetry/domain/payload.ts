@@ -1,7 +1,11 @@
-/** More fields than this in one message make it one text: a message must not open a thousand series. */
+/**
+ * More fields than this in one message make it one text: a message must not open a thousand series.
+ */
 export const FIELDS_MAX = 64;
 
-/** A payload as UTF-8 text, and its bytes, which are asked for only when they are kept as they are. */
+/**
+ * A payload as UTF-8 text, and its bytes, which are asked for only when they are kept as they are.
+ */
 export interface Payload {
   readonly text: string;
   bytes(): Uint8Array;
@@ -24,9 +28,10 @@ export interface Measured {
 const MESSAGE_FIELDS: ReadonlySet<string> = new Set(['boot', 'seq', 'ts']);
 
 /**
- * Reads a payload. A JSON number or boolean is a value of the channel; of an object, `value` is the channel's and each
- * other field is its own: numbers and booleans as values, the rest as text, nested ones as JSON. Anything else is kept
- * whole, as text of the channel: nothing that was accepted is lost, and no payload throws.
+ * Reads a payload. A JSON number or boolean is a value of the channel; of an object, `value` is the
+ * channel's and each other field is its own: numbers and booleans as values, the rest as text,
+ * nested ones as JSON. Anything else is kept whole, as text of the channel: nothing that was
+ * accepted is lost, and no payload throws.
  */
 export function measure(payload: Payload): Measured {
   const parsed = parse(payload.text);

@@ -1,7 +1,12 @@
 const DAY_MICROS = 86_400_000_000;
-/** Recordings of decades are replayed with their own times; before this no digital sensor kept a clock. */
+/**
+ * Recordings of decades are replayed with their own times; before this no digital sensor kept a
+ * clock.
+ */
 const EARLIEST_MICROS = Date.UTC(1990, 0, 1) * 1000;
-/** Epoch numbers below are seconds (until the year 5138), from here on milliseconds (since 1973). */
+/**
+ * Epoch numbers below are seconds (until the year 5138), from here on milliseconds (since 1973).
+ */
 const MILLISECONDS_FROM = 1e11;
 
 export interface ReadingTime {
@@ -11,8 +16,8 @@ export interface ReadingTime {
 }
 
 /**
- * When a reading was taken: the device's own `ts` when it lies between 1990 and a day after the gateway received it,
- * else the receive time. Microseconds since 1970.
+ * When a reading was taken: the device's own `ts` when it lies between 1990 and a day after the
+ * gateway received it, else the receive time. Microseconds since 1970.
  */
 export function readingTime(ts: unknown, receivedTime: number): ReadingTime {
   if (ts === undefined || ts === null) return { time: receivedTime, suspect: false };
@@ -23,7 +28,10 @@ export function readingTime(ts: unknown, receivedTime: number): ReadingTime {
   return { time, suspect: false };
 }
 
-/** Of an RFC 3339 text, or a number of seconds or milliseconds since 1970; undefined when it is neither. */
+/**
+ * Of an RFC 3339 text, or a number of seconds or milliseconds since 1970; undefined when it is
+ * neither.
+ */
 export function timestampMicros(ts: unknown): number | undefined {
   if (typeof ts === 'string') return rfc3339Micros(ts);
   if (typeof ts !== 'number' || !Number.isFinite(ts)) return undefined;
@@ -35,7 +43,10 @@ export function timestampMicros(ts: unknown): number | undefined {
 const SECONDS_END = 19;
 const SHAPE = /^....-..-..[Tt ]..:..:..(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)$/;
 
-/** RFC 3339 §5.6, the zone included; a leap second counts as the second before it. By hand: it runs per reading. */
+/**
+ * RFC 3339 §5.6, the zone included; a leap second counts as the second before it. By hand: it runs
+ * per reading.
+ */
 export function rfc3339Micros(text: string): number | undefined {
   if (!SHAPE.test(text)) return undefined;
   const year = digits(text, 0, 4);
@@ -86,7 +97,10 @@ function daysIn(year: number, month: number): number {
   return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
 }
 
-/** Of a date of the Gregorian calendar; years begin in March here, so that the leap day is a year's last. */
+/**
+ * Of a date of the Gregorian calendar; years begin in March here, so that the leap day is a year's
+ * last.
+ */
 function daysSince1970(year: number, month: number, day: number): number {
   const marchYear = month <= 2 ? year - 1 : year;
   const monthsSinceMarch = (month + 9) % 12;

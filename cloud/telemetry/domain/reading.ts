@@ -1,6 +1,9 @@
 import type { Lane } from '@holdfast/shared/contracts/lanes.ts';
 
-/** A series is one metric of one device. A device belongs to its site: the same id elsewhere is another device. */
+/**
+ * A series is one metric of one device. A device belongs to its site: the same id elsewhere is
+ * another device.
+ */
 export interface SeriesKey {
   readonly tenant: string;
   readonly site: string;
@@ -18,7 +21,10 @@ export interface StreamKey {
 
 export const MINUTE_MICROS = 60_000_000;
 export const HOUR_MICROS = 3_600_000_000;
-/** Times and sequences stay below this, so that the difference of any two is exact. In the year 2112. */
+/**
+ * Times and sequences stay below this, so that the difference of any two is exact. In the year
+ * 2112.
+ */
 export const MICROS_MAX = 2 ** 52 - 1;
 export const SEQUENCE_MAX = BigInt(MICROS_MAX);
 
@@ -28,9 +34,9 @@ export const FLAG_TEXT = 1;
 export const FLAG_SUSPECT = 2;
 
 /**
- * Readings of one series and one stream by column; entry i of each column belongs to reading i. Times are microseconds
- * since 1970. Times and sequences are numbers here, not bigint, because this is the hot path: what does not fit 2^53 is
- * parked before it gets here.
+ * Readings of one series and one stream by column; entry i of each column belongs to reading i.
+ * Times are microseconds since 1970. Times and sequences are numbers here, not bigint, because this
+ * is the hot path: what does not fit 2^53 is parked before it gets here.
  */
 export interface ReadingColumns {
   readonly times: number[];

@@ -76,7 +76,10 @@ function compareEdges(a: Edge, b: Edge): number {
 
 const SUMMARIES_VERSION = 1;
 
-/** As bytes: a version byte, the count, then each bucket. A bucket of one reading is written as that reading. */
+/**
+ * As bytes: a version byte, the count, then each bucket. A bucket of one reading is written as that
+ * reading.
+ */
 export function encodeSummaries(summaries: Summaries): Buffer {
   const writer = new ByteWriter(16 + summaries.size * 64);
   writer.byte(SUMMARIES_VERSION);

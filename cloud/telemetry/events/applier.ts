@@ -3,7 +3,7 @@ import type { Metrics } from '@holdfast/shared/runtime/metrics.ts';
 import { type Applied, type ApplyDeps, applyDelivery, type Delivery } from '../store/apply.ts';
 
 /** Records of one transaction, unless a single delivery has more. */
-const RECORDS_PER_TRANSACTION = 32_768;
+const RECORDS_PER_TRANSACTION = 16_384;
 /** Transactions begin at least this far apart, so that many small deliveries share one sync. */
 const GAP_MS = 25;
 /** With this many records waiting, no more are waited for. */

@@ -11,7 +11,7 @@ export const TOPIC = 'telemetry.batches';
 const GROUP = 'telemetry';
 const EVENTS_MAX = 256;
 /** Records that are read and applied in one go: bounds memory and how long a transaction is. */
-const RECORDS_PER_DELIVERY = 16_384;
+const RECORDS_PER_DELIVERY = 8_192;
 /** Records that are read before the event loop gets a turn. */
 const RECORDS_PER_TURN = 4_096;
 
@@ -20,7 +20,10 @@ export interface BlockConsumerDeps {
   readonly applier: Applier;
 }
 
-/** Subscribes to the blocks. The batch counts as handled when the last of its deliveries is committed. */
+/**
+ * Subscribes to the blocks. The batch counts as handled when the last of its deliveries is
+ * committed.
+ */
 export function consumeBlocks(log: EventLog, deps: BlockConsumerDeps) {
   return log.subscribe({
     group: GROUP,
@@ -110,7 +113,10 @@ function deliveryOf(opened: readonly OpenedBlock[], last: LogEvent): Delivery {
   };
 }
 
-/** True when the same delivery would fail the same way again, whatever the state of disk, network and neighbours. */
+/**
+ * True when the same delivery would fail the same way again, whatever the state of disk, network
+ * and neighbours.
+ */
 function isRefusal(error: unknown): boolean {
   if (error instanceof AssertionError) return false;
   return !(error instanceof AppError) || error.code === 'REQUEST_INVALID';

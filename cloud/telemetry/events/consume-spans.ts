@@ -5,8 +5,9 @@ import type { LogEvent } from '../../platform/event-log/event-log.ts';
 const TRACED_MAX = 16;
 
 /**
- * Runs the work of a delivery under a `telemetry.consume` span in the trace of each sampled event, with a
- * `telemetry.store` span below each: one transaction serves several traces, and each shall show it.
+ * Runs the work of a delivery under a `telemetry.consume` span in the trace of each sampled event,
+ * with a `telemetry.store` span below each: one transaction serves several traces, and each shall
+ * show it.
  */
 export function consumeSpans<T>(
   tracing: Tracing,

@@ -43,7 +43,10 @@ export function consumeGateways(deps: GatewayConsumerDeps): Promise<LogSubscript
   });
 }
 
-/** An event that is not what its type says is parked; one of a type of a later version is passed over. */
+/**
+ * An event that is not what its type says is parked; one of a type of a later version is passed
+ * over.
+ */
 export async function applyGatewayEvent(
   tx: Transaction<TelemetryTables>,
   event: InboxEvent,

@@ -65,7 +65,9 @@ export function deviceRoutes(app: HttpApp, { sql, verifier }: RouteDeps): void {
   });
 }
 
-/** The one site that a device id means. A device that the principal may not see is not there (I10). */
+/**
+ * The one site that a device id means. A device that the principal may not see is not there (I10).
+ */
 export async function findSite(
   principal: Principal,
   asked: string | undefined,

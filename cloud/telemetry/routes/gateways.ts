@@ -77,7 +77,10 @@ function gatewayJson(gateway: GatewayRow, cloud: CloudSide) {
   };
 }
 
-/** Both sides of a lane's ledger. The gateway's covers all incarnations, so what is held is summed over them, too. */
+/**
+ * Both sides of a lane's ledger. The gateway's covers all incarnations, so what is held is summed
+ * over them, too.
+ */
 function laneJson(lane: Lane, gateway: GatewayRow, cloud: CloudSide) {
   const ledger = gateway.ledgers.find((one) => one.lane === lane);
   const streams = cloud.held.filter((stream) => stream.lane === lane);

@@ -37,14 +37,15 @@ export interface ApplyDeps {
 type Tx = Transaction<TelemetryTables>;
 
 /**
- * Lets a delivery take effect once, whatever is delivered again and by whoever: which blocks are new is judged by the
- * positions inside the transaction that stores their readings and moves the positions.
+ * Lets a delivery take effect once, whatever is delivered again and by whoever: which blocks are
+ * new is judged by the positions inside the transaction that stores their readings and moves the
+ * positions.
  */
 export async function applyDelivery(deps: ApplyDeps, delivery: Delivery): Promise<Applied> {
   const storedAt = deps.now();
   const { blocks } = delivery;
-  // Encoded before the transaction, on what will be new as far as anyone knows now: inside, every millisecond is one
-  // that others wait.
+  // Encoded before the transaction, on what will be new as far as anyone knows now: inside, every
+  // millisecond is one that others wait.
   const before = await deps.sql.read((db) => readPositions(db, blocks));
   const likely = rowsOf(planBlocks(blocks, before).applied, storedAt);
   const { applied, ids } = await deps.sql.transaction(async (tx) => {
@@ -152,7 +153,10 @@ async function insertRows(tx: Tx, rows: BlockRows, places: Places): Promise<void
   }
 }
 
-/** In the order of their ids, so that two transactions that touch the same rows do not wait for each other crosswise. */
+/**
+ * In the order of their ids, so that two transactions that touch the same rows do not wait for each
+ * other crosswise.
+ */
 function placed<Row extends object>(
   rows: readonly Unplaced<Row>[],
   { series, streams }: Places,

@@ -30,7 +30,10 @@ export interface Unplaced<Row> {
   readonly row: Row;
 }
 
-/** The rows of blocks that take effect together: one part per series, stream and hour, however many blocks. */
+/**
+ * The rows of blocks that take effect together: one part per series, stream and hour, however many
+ * blocks.
+ */
 export function rowsOf(blocks: readonly ReceivedBlock[], storedAt: bigint): BlockRows {
   const keys = new Map<string, SeriesKey>();
   const gathered = gather(blocks, keys);
@@ -103,7 +106,10 @@ function gather(blocks: readonly ReceivedBlock[], keys: Map<string, SeriesKey>):
   return [...found.values()];
 }
 
-/** A copy where there are several: the blocks may be gathered again, without one that turned out to be a repeat. */
+/**
+ * A copy where there are several: the blocks may be gathered again, without one that turned out to
+ * be a repeat.
+ */
 function joined(pieces: readonly ReadingColumns[]): ReadingColumns {
   if (pieces.length === 1) return pieces[0]!;
   const all = emptyColumns();

@@ -57,8 +57,8 @@ export async function hoursToFold(
 export type FoldOutcome = 'folded' | 'overtaken';
 
 /**
- * Makes chunks of an hour's parts and adds them to its roll-up, in one transaction. Read and encoded before it; when
- * someone else folded the same hour meanwhile, nothing happens.
+ * Makes chunks of an hour's parts and adds them to its roll-up, in one transaction. Read and
+ * encoded before it; when someone else folded the same hour meanwhile, nothing happens.
  */
 export async function foldHour(
   sql: Sql<Tables>,

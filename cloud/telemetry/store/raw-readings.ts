@@ -152,8 +152,8 @@ interface Sweep {
 }
 
 /**
- * The first readings of parts that overlap. A reading is certain of its place once every part that starts at or before
- * it was read.
+ * The first readings of parts that overlap. A reading is certain of its place once every part that
+ * starts at or before it was read.
  */
 async function sweep(
   parts: (count: number, skip: number) => Promise<readonly Part[]>,

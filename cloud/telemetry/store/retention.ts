@@ -5,7 +5,10 @@ import type { TelemetryTables } from './tables.ts';
 /** Rows that one transaction deletes. */
 const ROWS_PER_STEP = 512;
 
-/** Deletes folded readings that the cloud stored before `storedBefore`: a step's worth. Returns how many parts. */
+/**
+ * Deletes folded readings that the cloud stored before `storedBefore`: a step's worth. Returns how
+ * many parts.
+ */
 export function forgetReadings(sql: Sql<TelemetryTables>, storedBefore: bigint): Promise<number> {
   return sql.transaction(async (tx) => {
     const rows = await tx
@@ -23,7 +26,9 @@ export function forgetReadings(sql: Sql<TelemetryTables>, storedBefore: bigint):
   });
 }
 
-/** Deletes the minutes of hours that were last added to before `storedBefore`. Returns of how many. */
+/**
+ * Deletes the minutes of hours that were last added to before `storedBefore`. Returns of how many.
+ */
 export function forgetMinutes(sql: Sql<TelemetryTables>, storedBefore: bigint): Promise<number> {
   return sql.transaction(async (tx) => {
     const rows = await tx

@@ -29,8 +29,8 @@ type Db = Reader<TelemetryTables>;
 const HOURS_MIN = 24;
 
 /**
- * Buckets that overlap the range, ascending, at most `limit`: what was folded, and what of the hour is not folded yet,
- * so that a summary is never behind the readings.
+ * Buckets that overlap the range, ascending, at most `limit`: what was folded, and what of the hour
+ * is not folded yet, so that a summary is never behind the readings.
  */
 export async function bucketsOf(db: Db, query: RollUpQuery): Promise<readonly Bucket[]> {
   const size = BUCKET_MICROS[query.resolution];

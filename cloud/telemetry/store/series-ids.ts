@@ -16,7 +16,10 @@ export function seriesName(key: SeriesKey): string {
 export class SeriesIds {
   readonly #ids = new Map<string, bigint>();
 
-  /** The ids by name. Series that are new are created; call `remember` once the transaction is committed. */
+  /**
+   * The ids by name. Series that are new are created; call `remember` once the transaction is
+   * committed.
+   */
   async resolve(
     tx: Transaction<TelemetryTables>,
     series: ReadonlyMap<string, SeriesKey>,
@@ -80,7 +83,8 @@ async function create(
     metric,
   }));
   for (const some of rowBatches(keys)) {
-    // One that another transaction creates at this moment ends this one as contention, and it runs again.
+    // One that another transaction creates at this moment ends this one as contention, and it runs
+    // again.
     const rows = await tx
       .insertInto('series')
       .values(some)

@@ -3,7 +3,10 @@ import type { Generated } from 'kysely';
 import type { InboxTables } from '../../platform/outbox/inbox.ts';
 import type { GatewayState } from '../domain/gateway-state.ts';
 
-/** Times are microseconds since 1970; `stored_at` is by the cloud's clock, the rest by the gateway's or the device's. */
+/**
+ * Times are microseconds since 1970; `stored_at` is by the cloud's clock, the rest by the gateway's
+ * or the device's.
+ */
 export interface TelemetryTables extends InboxTables {
   series: {
     id: Generated<bigint>;
@@ -12,7 +15,9 @@ export interface TelemetryTables extends InboxTables {
     device: string;
     metric: string;
   };
-  /** Where readings came from, and how far: the position moves in the transaction of its effects. */
+  /**
+   * Where readings came from, and how far: the position moves in the transaction of its effects.
+   */
   streams: {
     id: Generated<bigint>;
     tenant: string;
@@ -26,8 +31,9 @@ export interface TelemetryTables extends InboxTables {
     last_event_at: bigint;
   };
   /**
-   * Readings of one series, stream and hour. What arrives is appended as a small part; folding makes one of them and
-   * adds them to the hour's roll-up, so a part counts in the roll-up exactly when it is folded.
+   * Readings of one series, stream and hour. What arrives is appended as a small part; folding
+   * makes one of them and adds them to the hour's roll-up, so a part counts in the roll-up exactly
+   * when it is folded.
    */
   parts: {
     id: Generated<bigint>;
@@ -62,7 +68,10 @@ export interface TelemetryTables extends InboxTables {
     value: number | null;
     body: Uint8Array | null;
   };
-  /** What could not be applied, with its bytes: settled, reported, and there for a person to look at. */
+  /**
+   * What could not be applied, with its bytes: settled, reported, and there for a person to look
+   * at.
+   */
   parked: {
     id: Generated<bigint>;
     /** Of topic, partition, offset and bytes: a redelivered event is parked once. */
@@ -81,7 +90,10 @@ export interface TelemetryTables extends InboxTables {
     parked_at: bigint;
     body: Uint8Array;
   };
-  /** The offset after the last event whose effect is here. Informs; what repeats is judged by the positions. */
+  /**
+   * The offset after the last event whose effect is here. Informs; what repeats is judged by the
+   * positions.
+   */
   log_positions: { topic: string; log_partition: bigint; next_offset: bigint };
   gateways: {
     tenant: string;

@@ -4,7 +4,10 @@ import type { TelemetryTables } from './tables.ts';
 const NAME = 'upkeep';
 const LEASE_MICROS = 10_000_000n;
 
-/** True when this process folds and deletes for the next seconds. Two that both believe it only waste work. */
+/**
+ * True when this process folds and deletes for the next seconds. Two that both believe it only
+ * waste work.
+ */
 export function takeUpkeep(
   sql: Sql<TelemetryTables>,
   { holder, now }: { readonly holder: string; readonly now: bigint },

@@ -21,6 +21,8 @@ const PATIENCE_MS_MAX = 1_500;
 const PARTITION_EVERY = 6;
 const PARTITION_MS_MAX = 1_500;
 const DRAIN_TIMEOUT_MS = 60_000;
+/** A house with a planted bug may never drain. */
+const PLANTED_DRAIN_TIMEOUT_MS = 12_000;
 const VICTIMS = [['gateway'], ['cloud'], ['gateway', 'cloud']] as const;
 
 export interface KillOptions {
@@ -71,7 +73,8 @@ export async function runKill(options: KillOptions): Promise<KillReport> {
       const victims = await runCycle(world, cycle);
       options.progress(`cycle ${cycle}/${options.cycles}: killed ${victims.join(' and ')}`);
     }
-    const verdict = await concludeRun(world, load);
+    const drainTimeoutMs = options.plant ? PLANTED_DRAIN_TIMEOUT_MS : DRAIN_TIMEOUT_MS;
+    const verdict = await concludeRun(world, load, drainTimeoutMs);
     await load.end();
     return { verdict, deaths: world.deaths, partitions: world.partitions };
   } finally {
@@ -153,7 +156,7 @@ interface GatewayView {
   }[];
 }
 
-async function concludeRun(world: World, load: Load): Promise<Verdict> {
+async function concludeRun(world: World, load: Load, drainTimeoutMs: number): Promise<Verdict> {
   const { house } = world;
   for (const name of ['cloud', 'gateway'] as const) {
     if (!house[name].running) house[name].start();
@@ -177,7 +180,7 @@ async function concludeRun(world: World, load: Load): Promise<Verdict> {
         view?.lanes.every((lane) => lane.lag === 0)
       );
     },
-    DRAIN_TIMEOUT_MS,
+    drainTimeoutMs,
   );
   // With a bug in it the house may never drain; then the audit says what is missing.
   await drained.catch(() => {});
