@@ -16,7 +16,12 @@ import type { PositionsConsumer } from './events/positions-consumer.ts';
 import { fencedFrame, greetGateway, welcomeFrame } from './greet-gateway.ts';
 import { createReportWriter, type ReportWriter } from './report-writer.ts';
 import type { EdgeLinkSettings } from './settings.ts';
-import { type Standing, type StreamIdentity, storeDisconnected } from './store/gateways.ts';
+import {
+  type Standing,
+  type StreamIdentity,
+  storeDisconnected,
+  welcomesOf,
+} from './store/gateways.ts';
 import { storeShown } from './store/greeting.ts';
 import { replacedError, type StreamRegistry } from './stream-registry.ts';
 
@@ -31,6 +36,8 @@ export interface StreamDeps extends IntakeDeps {
 
 /** What carries the stream. */
 export interface StreamSocket {
+  /** Lets the gateway say Hello; it waits for this. */
+  accept(): void;
   send(response: SyncResponse): void;
   /** Ends the stream after what was sent; with an error its status says why. */
   end(error?: AppError): void;
@@ -63,6 +70,11 @@ export class GatewayStream {
   readonly #socket: StreamSocket;
   readonly #streamId: string;
   readonly #queue: SyncRequest[] = [];
+  /**
+   * How many Welcomes the gateway had when this stream was opened; undefined when that could not be
+   * read.
+   */
+  readonly #welcomesAtOpen: Promise<bigint | undefined>;
   #phase: StreamPhase = 'opened';
   #welcomed: Welcomed | undefined;
   #working: Promise<void> | undefined;
@@ -80,6 +92,7 @@ export class GatewayStream {
     this.#watchdog = this.#watch(deps.settings.helloTimeoutMs);
     deps.registry.open(this);
     deps.meters.streams.set(deps.registry.size);
+    this.#welcomesAtOpen = this.#open();
   }
 
   receive(request: SyncRequest): void {
@@ -168,19 +181,40 @@ export class GatewayStream {
     if (this.#phase === 'streaming') await this.#take(frame.value, request.traceparent);
   }
 
+  /**
+   * The order of a gateway's streams is that of their opening, however late their frames arrive.
+   */
+  async #open(): Promise<bigint | undefined> {
+    try {
+      const welcomes = await this.#deps.sql.read((db) => welcomesOf(db, this.#peer.gatewayId));
+      if (!this.#isEnded()) this.#socket.accept();
+      return welcomes;
+    } catch (error) {
+      this.#fail(error);
+      return undefined;
+    }
+  }
+
   async #greet(hello: Hello): Promise<void> {
     const deps = this.#deps;
     this.#phase = 'greeting';
+    const welcomesAtOpen = await this.#welcomesAtOpen;
+    if (welcomesAtOpen === undefined || this.#isEnded()) return;
     const greeted = await greetGateway(deps, hello, {
       peer: this.#peer,
       streamId: this.#streamId,
+      welcomesAtOpen,
       takeOver: () => deps.registry.claim(this.#peer.gatewayId, this),
       isOpen: () => !this.#isEnded(),
     });
     if (greeted.kind === 'gone') return;
+    if (greeted.kind === 'stale') {
+      this.#leave('replaced', hello.incarnation);
+      return;
+    }
     if (greeted.kind === 'fenced') {
       deps.meters.fenced.add(1);
-      return this.#leave(greeted.reason, greeted.incarnation);
+      return this.#leave(greeted.reason, hello.incarnation);
     }
     const { identity, turn, lanes } = greeted;
     const reports = createReportWriter(deps, {

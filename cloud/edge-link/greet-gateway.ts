@@ -17,6 +17,7 @@ const TURN_BYTES = 16;
 export interface GreetOptions {
   readonly peer: GatewayName;
   readonly streamId: string;
+  readonly welcomesAtOpen: bigint;
   /**
    * Ends the gateway's older stream. A copy that is turned away anyway must not disturb the one
    * that is served.
@@ -34,7 +35,8 @@ export type Greeted =
       readonly turn: string;
       readonly lanes: readonly GreetedLane[];
     }
-  | { readonly kind: 'fenced'; readonly incarnation: string; readonly reason: FenceReason }
+  | { readonly kind: 'fenced'; readonly reason: FenceReason }
+  | { readonly kind: 'stale' }
   | { readonly kind: 'gone' };
 
 /**
@@ -46,11 +48,12 @@ export async function greetGateway(
   hello: Hello,
   options: GreetOptions,
 ): Promise<Greeted> {
-  const { peer, streamId } = options;
+  const { peer, streamId, welcomesAtOpen } = options;
   const { incarnation, ...claims } = readHello(hello, peer);
   const { gatewayId } = peer;
-  const fenced = await deps.sql.read((db) => turnedAway(db, gatewayId, incarnation));
-  if (fenced) return { kind: 'fenced', incarnation, reason: fenced };
+  const asked = { gatewayId, incarnation, welcomesAtOpen };
+  const refusal = await deps.sql.read((db) => turnedAway(db, asked));
+  if (refusal) return refusal;
   await options.takeOver();
   await deps.positions.caughtUp(gatewayId, deps.settings.catchUpTimeoutMs);
   if (!options.isOpen()) return { kind: 'gone' };
@@ -58,10 +61,10 @@ export async function greetGateway(
   const freshTurn = deps.runtime.random.bytes(TURN_BYTES).toString('hex');
   const { outbox } = deps;
   const nowMicros = deps.runtime.clock.nowMicros();
-  const facts = { ...claims, stream: identity, freshTurn, nowMicros, outbox };
+  const facts = { ...claims, stream: identity, welcomesAtOpen, freshTurn, nowMicros, outbox };
   const greeting = await deps.sql.transaction((tx) => greet(tx, facts));
   deps.relay.nudge();
-  if (greeting.kind === 'fenced') return { ...greeting, incarnation };
+  if (greeting.kind !== 'welcome') return greeting;
   return { kind: 'welcome', identity, turn: freshTurn, lanes: greeting.lanes };
 }
 

@@ -93,7 +93,7 @@ for (const { technology, title, skip } of DATABASES) {
       },
     );
 
-    it('two processes share the log, one is killed in mid-batch: every reading is stored once', async () => {
+    it('two processes, one killed in mid-batch: every reading is stored once', async () => {
       const victim = await start({ step: 'telemetry.batch.before-commit', count: 12 });
       await once(victim, 'message');
       await once(await start(), 'message');

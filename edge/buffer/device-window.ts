@@ -6,6 +6,9 @@ export const BOOTS_MAX = 4;
 export const WINDOW_SEQUENCES = 1024;
 
 const WORD_BITS = 32;
+const WINDOW_SIZE = BigInt(WINDOW_SEQUENCES);
+/** A sequence's bit is its lowest bits. */
+const INDEX_BITS = Math.log2(WINDOW_SEQUENCES);
 const WORDS = WINDOW_SEQUENCES / WORD_BITS;
 export const WINDOW_BYTES = WINDOW_SEQUENCES / 8;
 
@@ -43,7 +46,7 @@ export class DeviceWindows {
   judge(key: DeviceKey): KeyVerdict {
     const window = this.#boots.get(key.boot);
     if (!window || key.sequence > window.highest) return 'new';
-    if (window.highest - key.sequence >= BigInt(WINDOW_SEQUENCES)) return 'unknown';
+    if (window.highest - key.sequence >= WINDOW_SIZE) return 'unknown';
     return isSet(window.seen, bitOf(key.sequence)) ? 'seen' : 'new';
   }
 
@@ -86,7 +89,7 @@ export class DeviceWindows {
 function advance(window: BootWindow, sequence: bigint): void {
   if (sequence <= window.highest) return;
   const ahead = sequence - window.highest;
-  if (ahead >= BigInt(WINDOW_SEQUENCES)) window.seen.fill(0);
+  if (ahead >= WINDOW_SIZE) window.seen.fill(0);
   else {
     const from = bitOf(window.highest + 1n);
     for (let step = 0; step < Number(ahead); step++)
@@ -96,7 +99,7 @@ function advance(window: BootWindow, sequence: bigint): void {
 }
 
 function bitOf(sequence: bigint): number {
-  return Number(sequence % BigInt(WINDOW_SEQUENCES));
+  return Number(BigInt.asUintN(INDEX_BITS, sequence));
 }
 
 function isSet(seen: Uint32Array, bit: number): boolean {

@@ -7,6 +7,7 @@ import {
   type AppendOutcome,
   BLOCK_BYTES_MAX,
   BLOCK_RECORDS_MAX,
+  type DeviceKey,
   type Exchange,
   PAYLOAD_BYTES_MAX,
 } from './buffer.ts';
@@ -17,7 +18,7 @@ import type {
   StreamHead,
   TurnWrite,
 } from './buffer-store.ts';
-import { type BootWindow, DeviceWindows } from './device-window.ts';
+import { type BootWindow, DeviceWindows, type KeyVerdict } from './device-window.ts';
 import type { LaneStream } from './lane-stream.ts';
 
 /** What the callers asked for within one turn, in the order of their calls. */
@@ -97,39 +98,39 @@ export class Intake {
     const { message } = call;
     assert(message.payload.byteLength <= PAYLOAD_BYTES_MAX, 'the frame guard refuses larger ones');
     const head = this.#heads.get(message.lane)!;
-    if (this.#repeated(message)) {
+    const verdict = this.#judge(message);
+    if (verdict === 'seen') {
       head.duplicates += 1;
       turn.touch(head);
       return { kind: 'duplicate' };
     }
     if (turn.usedBytes + message.payload.byteLength + ROW_BYTES > this.#budget(message.lane))
       return { kind: 'full', lane: message.lane };
-    if (!this.#remember(turn, message)) head.unkeyed += 1;
+    if (verdict === 'new') this.#mark(turn, message.device!, message.key!);
+    else head.unkeyed += 1;
+    if (message.exchange) this.#takeExchange(turn, message.exchange);
     head.accepted += 1n;
     turn.add(head, message, call.received);
     return { kind: 'stored', sequence: head.accepted };
   }
 
-  #repeated({ device, key, exchange }: AcceptedMessage): boolean {
+  /** `unkeyed` and `unknown`: a repeat of it could not be recognised. */
+  #judge({ device, key, exchange }: AcceptedMessage): KeyVerdict | 'unkeyed' {
     // The packet id stands for the same message until its PUBREL [MQTT-4.3.3-2].
-    if (exchange && this.#exchangesOf(exchange.clientId).has(exchange.packetId)) return true;
-    if (!key || device === undefined) return false;
+    if (exchange && this.#exchangesOf(exchange.clientId).has(exchange.packetId)) return 'seen';
+    if (!key || device === undefined) return 'unkeyed';
     assert(key.sequence >= 0n && key.sequence <= KEY_SEQUENCE_MAX, 'a device key has 63 bits');
-    return this.#windowsOf(device).judge(key) === 'seen';
+    return this.#windowsOf(device).judge(key);
   }
 
-  /** False when the message carries no key by which a repeat of it could be recognised. */
-  #remember(turn: Turn, { device, key, exchange }: AcceptedMessage): boolean {
-    if (exchange) {
-      this.#exchangesOf(exchange.clientId).add(exchange.packetId);
-      turn.exchanges.push({ kind: 'taken', exchange });
-    }
-    if (!key || device === undefined) return false;
-    const windows = this.#windowsOf(device);
-    if (windows.judge(key) === 'unknown') return false;
-    const { window, evicted } = windows.mark(key);
+  #mark(turn: Turn, device: string, key: DeviceKey): void {
+    const { window, evicted } = this.#windowsOf(device).mark(key);
     turn.mark(device, window, evicted);
-    return true;
+  }
+
+  #takeExchange(turn: Turn, exchange: Exchange): void {
+    this.#exchangesOf(exchange.clientId).add(exchange.packetId);
+    turn.exchanges.push({ kind: 'taken', exchange });
   }
 
   #release(turn: Turn, exchange: Exchange): void {

@@ -49,6 +49,9 @@ function openGrpcLink(
     reason ??= error;
     call.cancel();
   };
+  call.on('metadata', () => {
+    if (!over) events.onOpen();
+  });
   call.on('data', (response) => {
     if (!over) events.onFrame(response);
   });

@@ -27,6 +27,11 @@ export interface Link {
 }
 
 export interface LinkEvents {
+  /**
+   * The cloud knows of this stream. A Hello that left before could arrive after the next stream's,
+   * and mislead it.
+   */
+  onOpen(): void;
   onFrame(response: SyncResponse): void;
   onEnd(error: AppError | undefined): void;
 }

@@ -29,6 +29,8 @@ export interface UplinkStreamDeps {
   readonly connectedDevices: () => number;
   /** Told when blocks may flow, with the lines that were drawn. */
   readonly onStreaming: (lines: ReadonlyMap<Lane, bigint>) => void;
+  /** Told the cloud's clock, microseconds since 1970, at each Welcome. */
+  readonly onCloudTime: (unixMicros: bigint) => void;
 }
 
 export type StreamEnd =
@@ -75,16 +77,16 @@ export class UplinkStream {
     this.#spans = createInFlightSpans(runtime.tracing, runtime.clock);
     const everyMs = settings.reportEveryMs;
     this.#reporter = createReporter(runtime.clock, { everyMs, send: () => this.#report() });
-    this.#link = deps.openLink(deps.credentials, {
+    const { softwareVersion, credentials } = deps;
+    const { gatewayId } = credentials;
+    const { incarnation, turn } = buffer;
+    const hello = helloFrame({ gatewayId, incarnation, turn, softwareVersion, positions });
+    this.#link = deps.openLink(credentials, {
+      onOpen: () => void this.#link.send(hello),
       onFrame: (response) => this.#receive(response),
       onEnd: (error) => this.#linkEnded(error),
     });
     this.finished = this.#finish();
-    const { softwareVersion, credentials } = deps;
-    const { gatewayId } = credentials;
-    const { incarnation, turn } = buffer;
-    const hello = { gatewayId, incarnation, turn, softwareVersion, positions };
-    void this.#link.send(helloFrame(hello));
     this.#expireAfter(settings.welcomeTimeoutMs);
   }
 
@@ -123,6 +125,7 @@ export class UplinkStream {
       steps.reach('uplink.ack.received');
       this.#isProven = true;
     }
+    if (frame?.$case === 'welcome') this.#deps.onCloudTime(frame.value.timeUnixMicros);
     const event = eventOf(frame);
     if (event) this.#on(event);
   }

@@ -19,6 +19,8 @@ export interface OpenUplinkOptions {
   readonly runtime: Runtime;
   readonly softwareVersion: string;
   readonly connectedDevices?: () => number;
+  /** Told the cloud's clock, microseconds since 1970, at each Welcome. */
+  readonly onCloudTime?: (unixMicros: bigint) => void;
   /** How to reach the cloud; gRPC over mutual TLS unless a test says otherwise. */
   readonly openLink?: OpenLink;
 }
@@ -127,6 +129,7 @@ class ReconnectingUplink {
         openLink: this.#openLink,
         connectedDevices: this.#options.connectedDevices ?? (() => 0),
         onStreaming: (lines) => this.#streaming(lines),
+        onCloudTime: this.#options.onCloudTime ?? (() => {}),
       });
       this.#stream = stream;
       return await stream.finished;

@@ -107,6 +107,7 @@ describe('a device link', () => {
   it('leaves no line open, though it is closed while it comes back', async () => {
     const link = await open();
     link.cut(60_000);
+    await vi.waitFor(() => expect(broker.lineCount).toBe(0));
     await link.close(DRAIN_MS);
     // By the time this one came and went, the other would have come back.
     await (await open({ clientId: 'other' })).close(DRAIN_MS);

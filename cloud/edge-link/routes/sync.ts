@@ -58,6 +58,9 @@ function carry(
 function socketOf(call: SyncCall): StreamSocket {
   let open = true;
   return {
+    accept() {
+      if (open && !call.cancelled) call.sendMetadata(new Metadata());
+    },
     send(response) {
       if (open && !call.cancelled) call.write(response);
     },

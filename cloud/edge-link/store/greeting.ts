@@ -17,6 +17,7 @@ import {
   standingOf,
   storeConnected,
   storeFenced,
+  welcomesOf,
 } from './gateways.ts';
 import { addGone, goneLanes, incarnationsOf, storeFence, storeTurns } from './incarnations.ts';
 import { type HeldLane, heldLanes } from './lane-positions.ts';
@@ -26,6 +27,8 @@ type Tx = Transaction<EdgeLinkTables>;
 
 export interface HelloFacts extends Occasion {
   readonly stream: StreamIdentity;
+  /** How many Welcomes the gateway had when this stream was opened. */
+  readonly welcomesAtOpen: bigint;
   /** Hexadecimal. */
   readonly lastTurn: string;
   readonly freshTurn: string;
@@ -35,7 +38,12 @@ export interface HelloFacts extends Occasion {
 
 export type Greeting =
   | { readonly kind: 'welcome'; readonly lanes: readonly GreetedLane[] }
-  | { readonly kind: 'fenced'; readonly reason: FenceReason };
+  | { readonly kind: 'fenced'; readonly reason: FenceReason }
+  /**
+   * A newer stream was welcomed since this one was opened: its Hello was late on its way. Judging
+   * it would take the gateway's own past for another copy.
+   */
+  | { readonly kind: 'stale' };
 
 /**
  * Judges a Hello and stores the outcome: the turns and the gateway's state, or the fence. The
@@ -45,6 +53,7 @@ export type Greeting =
 export async function greet(tx: Tx, hello: HelloFacts): Promise<Greeting> {
   const { gatewayId } = hello.stream.peer;
   const { incarnation } = hello.stream;
+  if ((await welcomesOf(tx, gatewayId)) !== hello.welcomesAtOpen) return { kind: 'stale' };
   const all = await incarnationsOf(tx, gatewayId);
   const held = await heldLanes(tx, gatewayId);
   const known = comparable(all, hello);
@@ -137,15 +146,20 @@ function sameLane(a: LaneOfIncarnation, b: LaneOfIncarnation): boolean {
 }
 
 /**
- * Why an incarnation is not served, whatever its Hello says; undefined when the Hello has to be
- * judged.
+ * What turns a Hello away whatever it says; undefined when it has to be judged. Disturbs nobody.
  */
 export async function turnedAway(
   db: Reader<EdgeLinkTables>,
-  gatewayId: string,
-  incarnation: string,
-): Promise<FenceReason | undefined> {
+  { gatewayId, incarnation, welcomesAtOpen }: TurnedAwayFacts,
+): Promise<Exclude<Greeting, { kind: 'welcome' }> | undefined> {
+  if ((await welcomesOf(db, gatewayId)) !== welcomesAtOpen) return { kind: 'stale' };
   const known = (await incarnationsOf(db, gatewayId)).get(incarnation);
-  if (known?.fenced) return known.fenced;
-  return known?.superseded ? 'turn' : undefined;
+  if (known?.fenced) return { kind: 'fenced', reason: known.fenced };
+  return known?.superseded ? { kind: 'fenced', reason: 'turn' } : undefined;
+}
+
+export interface TurnedAwayFacts {
+  readonly gatewayId: string;
+  readonly incarnation: string;
+  readonly welcomesAtOpen: bigint;
 }

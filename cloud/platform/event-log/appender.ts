@@ -132,5 +132,8 @@ export class Appender {
 function checkedBytes(record: LogRecord): number {
   const bytes = recordBytes(record);
   if (bytes <= EVENT_BYTES_MAX) return bytes;
-  throw new AppError('EVENT_TOO_LARGE', `an event has ${bytes} bytes, more than ${EVENT_BYTES_MAX}`);
+  throw new AppError(
+    'EVENT_TOO_LARGE',
+    `an event has ${bytes} bytes, more than ${EVENT_BYTES_MAX}`,
+  );
 }

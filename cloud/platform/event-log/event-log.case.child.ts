@@ -37,7 +37,8 @@ const runtime: Runtime = {
   steps: { reach: killer(task.killAt) },
 };
 const log = await openEmbeddedLog({ dir: task.dir, runtime, leaseMs: task.leaseMs ?? 1000 });
-process.on('message', () => void log.close().then(() => process.disconnect()));
+// Not longer than the test that started it.
+process.once('disconnect', () => process.exit());
 if (task.consume) await consume(log, task.consume);
 report({ ready: true });
 if (task.append) await append(log, task.append.keys);
@@ -72,7 +73,7 @@ async function consume(
 }
 
 async function append(log: EventLog, keys: readonly string[]): Promise<void> {
-  for (let number = 0; process.connected; number++) {
+  for (let number = 0; ; number++) {
     const calls = keys.map((key) => ({ key, headers: {}, value: Buffer.from(`${key} ${number}`) }));
     await Promise.all(calls.map((record) => log.append('telemetry.batches', [record])));
     report({ appended: keys.map((key) => `${key} ${number}`) });

@@ -13,6 +13,8 @@ export interface OutboxTask {
   readonly killAt?: { readonly step: string; readonly count: number };
 }
 
+// Not longer than the test that started it.
+process.once('disconnect', () => process.exit());
 const { database, logDir, role, killAt } = JSON.parse(process.argv[2] ?? '') as OutboxTask;
 let left = killAt?.count ?? Number.POSITIVE_INFINITY;
 const runtime: Runtime = {

@@ -208,7 +208,7 @@ async function publishesWhatCommitsLate(): Promise<void> {
   await vi.waitFor(() => expect(sequencesOf(published, 'late')).toEqual([1]));
 }
 
-async function startRelay({ refuse = () => false } = {}) {
+async function startRelay({ refuse = (): boolean => false } = {}) {
   const published: LogRecord[] = [];
   const append = async (_topic: string, records: readonly LogRecord[]) => {
     if (refuse()) throw new Error('the log is away');

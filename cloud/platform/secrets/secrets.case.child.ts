@@ -13,6 +13,8 @@ export interface SecretsReport {
   readonly written?: number;
 }
 
+// Not longer than the test that started it.
+process.once('disconnect', () => process.exit());
 const { dir, task } = JSON.parse(process.argv[2] ?? '') as SecretsTask;
 const runtime = await systemRuntime({ name: 'secrets', logLevel: 'silent' });
 const secrets = openFileSecrets({ dir, runtime });
@@ -22,7 +24,7 @@ if (task === 'ensure') {
   process.once('message', async () => {
     const value = await secrets.ensure('auth/signing-key', async () => runtime.random.bytes(32));
     report({ value: Buffer.from(value).toString('hex') });
-    process.disconnect();
+    process.exit();
   });
   report({});
 } else {

@@ -8,7 +8,7 @@ describe('boundedName', () => {
       expect(boundedName(name)).toBe(name);
   });
 
-  it('gives every name a form that any database can index, and different names different ones', () => {
+  it('makes every name fit an index, and keeps different names different', () => {
     const name = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 400 }),
       fc.string({ minLength: 250, maxLength: 600 }),

@@ -1,6 +1,7 @@
 import type { Reader } from '@holdfast/shared/platform/sql/sql.ts';
 import { HOUR_MICROS, type Reading, readingAt } from '../domain/reading.ts';
 import { openBody } from './part-body.ts';
+import { rowBatches } from './row-batches.ts';
 import type { TelemetryTables } from './tables.ts';
 
 export interface StoredReading extends Reading {
@@ -52,7 +53,8 @@ export function readingsByTime(
       .limit(count)
       .offset(skip)
       .execute();
-  return sweep(parts, {
+  return sweep(db, {
+    parts,
     limit: query.limit,
     startOf: (part) => Number(part.first_time),
     keyOf: (reading) => reading.time,
@@ -96,7 +98,8 @@ function ofStream(
       .limit(count)
       .offset(skip)
       .execute();
-  return sweep(parts, {
+  return sweep(db, {
+    parts,
     limit: query.limit,
     startOf: (part) => Number(part.first_sequence),
     keyOf: (reading) => reading.sequence,
@@ -127,8 +130,9 @@ function inRange(db: Db, { seriesId, from, to }: RawQuery) {
     .where('hour', '<', BigInt(to));
 }
 
+/** Without their bodies, which a database would carry through its sorting. */
 function partsOf(db: Db, query: RawQuery) {
-  return inRange(db, query).select(['stream_id', 'first_time', 'first_sequence', 'body']);
+  return inRange(db, query).select(['id', 'stream_id', 'first_time', 'first_sequence']);
 }
 
 export function hourOf(time: number): number {
@@ -136,13 +140,14 @@ export function hourOf(time: number): number {
 }
 
 interface Part {
+  readonly id: bigint;
   readonly stream_id: bigint;
   readonly first_time: bigint;
   readonly first_sequence: bigint;
-  readonly body: Uint8Array;
 }
 
 interface Sweep {
+  readonly parts: (count: number, skip: number) => Promise<readonly Part[]>;
   readonly limit: number;
   /** The lowest key in the part; parts come in its order. */
   readonly startOf: (part: Part) => number;
@@ -156,8 +161,8 @@ interface Sweep {
  * starts at or before it was read.
  */
 async function sweep(
-  parts: (count: number, skip: number) => Promise<readonly Part[]>,
-  { limit, startOf, keyOf, wanted, compare }: Sweep,
+  db: Db,
+  { parts, limit, startOf, keyOf, wanted, compare }: Sweep,
 ): Promise<readonly StoredReading[]> {
   const certain: StoredReading[] = [];
   let open: StoredReading[] = [];
@@ -165,7 +170,9 @@ async function sweep(
   for (let count = PARTS_FIRST; ; count = Math.min(count * 2, PARTS_MAX)) {
     const read = await parts(count + 1, skip);
     const next = read[count];
-    for (const part of read.slice(0, count)) pushWanted(open, part, wanted);
+    for (const reading of await readingsIn(db, read.slice(0, count))) {
+      if (wanted(reading)) open.push(reading);
+    }
     open.sort(compare);
     const end = next ? firstFrom(open, keyOf, startOf(next)) : open.length;
     certain.push(...open.slice(0, Math.min(end, limit - certain.length)));
@@ -175,12 +182,26 @@ async function sweep(
   }
 }
 
-function pushWanted(to: StoredReading[], part: Part, wanted: Sweep['wanted']): void {
-  const columns = openBody(part.body);
-  for (let index = 0; index < columns.times.length; index++) {
-    const reading = { ...readingAt(columns, index), streamId: part.stream_id };
-    if (wanted(reading)) to.push(reading);
+async function readingsIn(db: Db, parts: readonly Part[]): Promise<StoredReading[]> {
+  const readings: StoredReading[] = [];
+  for (const some of rowBatches(parts)) {
+    const rows = await db
+      .selectFrom('parts')
+      .select(['stream_id', 'body'])
+      .where(
+        'id',
+        'in',
+        some.map((part) => part.id),
+      )
+      .execute();
+    for (const { stream_id: streamId, body } of rows) {
+      const columns = openBody(body);
+      for (let index = 0; index < columns.times.length; index++) {
+        readings.push({ ...readingAt(columns, index), streamId });
+      }
+    }
   }
+  return readings;
 }
 
 function firstFrom(
