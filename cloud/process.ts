@@ -23,7 +23,9 @@ export interface CloudOptions {
   readonly decoration?: Decoration;
 }
 
-/** Starts the services of one process and their listeners. Throws after stopping what had started. */
+/**
+ * Starts the services of one process and their listeners. Throws after stopping what had started.
+ */
 export async function startCloud(options: CloudOptions): Promise<CloudProcess> {
   const { targets, settings, runtime } = options;
   const parts = await wireServices(targets, options);

@@ -1,6 +1,6 @@
 /**
- * What can run: each service, the ports that it opens and the peers that it asks. Pure data: topology is asked nowhere
- * else. `--target=all` runs everything in one process.
+ * What can run: each service, the ports that it opens and the peers that it asks. Pure data:
+ * topology is asked nowhere else. `--target=all` runs everything in one process.
  */
 export const PORTS = ['sql', 'event-log', 'kv', 'secrets', 'certificate-authority'] as const;
 export type PortName = (typeof PORTS)[number];

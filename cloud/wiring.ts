@@ -36,8 +36,8 @@ interface Wires {
 }
 
 /**
- * The only place where a technology is chosen. Ports are opened by whoever needs one first, and libraries are loaded
- * with them: what is not used is never loaded.
+ * The only place where a technology is chosen. Ports are opened by whoever needs one first, and
+ * libraries are loaded with them: what is not used is never loaded.
  */
 export async function wireServices(
   targets: readonly TargetName[],

@@ -4,8 +4,8 @@ import type { Uplink } from './uplink/uplink.ts';
 import type { GatewayParts } from './wiring.ts';
 
 /**
- * `GET /v1/status`: what `holdfast-gateway status` shows. No token: it listens on loopback, and tells counts and names
- * of parts, no message.
+ * `GET /v1/status`: what `holdfast-gateway status` shows. No token: it listens on loopback, and
+ * tells counts and names of parts, no message.
  */
 export function addStatus(
   app: HttpApp,

@@ -116,8 +116,12 @@ export class GatewayStream {
    * rejects.
    */
   end(reason: EndReason, error?: AppError): Promise<void> {
-    this.#finished ??= this.#finish(reason, error);
-    return this.#finished;
+    if (this.#finished) return this.#finished;
+    const finished = Promise.withResolvers<void>();
+    // Set first: ending the socket calls this again.
+    this.#finished = finished.promise;
+    void this.#finish(reason, error).then(finished.resolve);
+    return finished.promise;
   }
 
   async #finish(reason: EndReason, error?: AppError): Promise<void> {

@@ -100,7 +100,7 @@ class MqttDeviceLink implements DeviceLink {
     const ended = this.#client.endAsync(!this.#isDrained());
     const late = (): Error => new Error('the broker does not answer the goodbye');
     // Nothing is owed any more: a broker that is slow now is left, not waited for.
-    await withDeadline(clock, CLOSE_TIMEOUT_MS, ended, late).catch(() => undefined);
+    await withDeadline(ended, { clock, ms: CLOSE_TIMEOUT_MS, late }).catch(() => undefined);
     // A connection that was just being made would stay open for ever.
     this.#client.stream.destroy();
   }

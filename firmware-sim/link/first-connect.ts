@@ -81,7 +81,11 @@ async function connectOnce({ url, clientId, clean, clock, ms }: Attempt): Promis
   // Every failure is a 'close' as well; an 'error' that nobody hears would end the process.
   client.on('error', () => undefined);
   try {
-    await withDeadline(clock, ms, settled(client), () => new Error(`no CONNACK within ${ms} ms`));
+    await withDeadline(settled(client), {
+      clock,
+      ms,
+      late: () => new Error(`no CONNACK within ${ms} ms`),
+    });
     return client;
   } catch (cause) {
     client.end(true);

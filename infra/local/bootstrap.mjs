@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// Plain JavaScript for any Node from 18 on: brings the pinned Node and the libraries, builds what is stale, then hands
-// over to TypeScript on that Node. Everything else lives in the files that it starts.
+// Plain JavaScript for any Node from 18 on: brings the pinned Node and the libraries, builds what
+// is stale, then hands over to TypeScript on that Node. Everything else lives in the files that it
+// starts.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -46,7 +47,8 @@ function environment() {
     PATH: pathWithPinnedNode(),
     TURBO_TELEMETRY_DISABLED: '1',
     DO_NOT_TRACK: '1',
-    // Stripped and compiled TypeScript is kept between starts; without it a start takes three times as long.
+    // Stripped and compiled TypeScript is kept between starts; without it a start takes three times
+    // as long.
     NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'holdfast-compile'),
   };
 }
@@ -81,7 +83,8 @@ function install() {
 const TICKER = `
 const since = Date.now();
 setInterval(() => {
-  process.stderr.write('holdfast:   still installing, ' + Math.round((Date.now() - since) / 1000) + ' s\\n');
+  const seconds = Math.round((Date.now() - since) / 1000);
+  process.stderr.write('holdfast:   still installing, ' + seconds + ' s\\n');
 }, 5000);`;
 
 /** Generated gRPC code and pages; turbo knows what is stale. */

@@ -25,9 +25,14 @@ const data = resolve(process.env.HOLDFAST_HOME ?? join(root, '.holdfast'));
 /** What belongs to a start and is removed by --fresh. The real engines keep their data. */
 const FOLDERS = ['cloud', 'gateway', 'sensors'];
 
+const DEMO_TOPIC = 'devices/demo/telemetry/temperature';
+
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
-/** What starts here has development logins and no passwords for devices: it must not be seen from another machine. */
+/**
+ * What starts here has development logins and no passwords for devices: it must not be seen from
+ * another machine.
+ */
 function refuseOtherHosts(): void {
   for (const { host } of Object.values(PORTS)) {
     const wanted = process.env[host] ?? '127.0.0.1';
@@ -90,7 +95,7 @@ function readyBlock(house: House, logins: readonly Login[]): string {
     `  MQTT      ${mqttUrl(house)}`,
     `  gateway   ${pagesUrl(house)}/v1/status`,
     ...logins.map((login) => `  login     ${login.username} / ${login.password}`),
-    `  try       mosquitto_pub -p ${house.ports.mqtt} -q 1 -t devices/demo/telemetry/temperature -m 21.5`,
+    `  try       mosquitto_pub -p ${house.ports.mqtt} -q 1 -t ${DEMO_TOPIC} -m 21.5`,
     `  stop      Ctrl-C; what was stored stays in ${data}`,
   ];
   return lines.join('\n');

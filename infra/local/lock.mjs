@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-// Writes package-lock.json for every platform. npm leaves an optional package out of the lock when the registry in use
-// does not offer it (a mirror without the macOS builds, say), and then `npm ci` refuses the lock everywhere. This
-// resolves in an empty folder, so that the installed tree has no say, and adds such packages by name and version.
+// Writes package-lock.json for every platform. npm leaves an optional package out of the lock when
+// the registry in use does not offer it (a mirror without the macOS builds, say), and then `npm ci`
+// refuses the lock everywhere. This resolves in an empty folder, so that the installed tree has no
+// say, and adds such packages by name and version.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,7 +23,9 @@ const OS = [
   'openharmony',
 ];
 
-/** os and cpu as the package's name tells them; "windows" and "64" are how some call win32 and x64. */
+/**
+ * os and cpu as the package's name tells them; "windows" and "64" are how some call win32 and x64.
+ */
 function platformOf(name) {
   const words = name
     .split('/')

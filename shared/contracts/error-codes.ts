@@ -1,6 +1,7 @@
 /**
- * Every error code that leaves a process: its HTTP status, when a retry can help, and the sentence that says what it
- * means. `type` in a problem document is `urn:holdfast:error:<code>`. The table is tested against docs/errors.md.
+ * Every error code that leaves a process: its HTTP status, when a retry can help, and the sentence
+ * that says what it means. `type` in a problem document is `urn:holdfast:error:<code>`. The table
+ * is tested against docs/errors.md.
  */
 export type Retry = 'never' | 'later' | 'now';
 

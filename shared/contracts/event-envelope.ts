@@ -1,7 +1,8 @@
 import { z } from 'zod';
 
 /**
- * The CloudEvents 1.0 envelope with Holdfast's extensions (architecture §3). On a log it travels in binary mode: one
+ * The CloudEvents 1.0 envelope with Holdfast's extensions (architecture §3). On a log it travels in
+ * binary mode: one
  * `ce_` header per attribute, the data as the record's value.
  */
 export const eventEnvelopeSchema = z.strictObject({
@@ -39,7 +40,10 @@ export function envelopeToHeaders(envelope: EventEnvelope): Record<string, strin
   return headers;
 }
 
-/** The envelope of log headers. Throws a ZodError that names the attribute when one is missing or wrong. */
+/**
+ * The envelope of log headers. Throws a ZodError that names the attribute when one is missing or
+ * wrong.
+ */
 export function envelopeFromHeaders(headers: Readonly<Record<string, string>>): EventEnvelope {
   const attributes: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {

@@ -4,7 +4,10 @@ import type { Topic } from './topics.ts';
 
 const count = z.int().min(0);
 
-/** One lane's conservation ledger (I3): accepted = delivered + parked + condensed + dropped + damaged + pending. */
+/**
+ * One lane's conservation ledger (I3): accepted = delivered + parked + condensed + dropped +
+ * damaged + pending.
+ */
 export const laneLedgerSchema = z.strictObject({
   lane: z.enum(LANES),
   accepted: count,
@@ -48,7 +51,10 @@ const gatewayFenced = z.strictObject({
   reason: z.enum(['turn', 'position']),
 });
 
-/** JSON events by type. Schemas are exported to proto/events; a test fails when the export is stale or breaks its predecessor. */
+/**
+ * JSON events by type. Schemas are exported to proto/events; a test fails when the export is stale
+ * or breaks its predecessor.
+ */
 export const EVENTS = {
   'gateway.connected.v1': { topic: 'gateways', data: gatewayConnected },
   'gateway.reported.v1': { topic: 'gateways', data: gatewayReported },
@@ -59,7 +65,9 @@ export const EVENTS = {
 export type EventType = keyof typeof EVENTS;
 export type EventData<T extends EventType> = z.infer<(typeof EVENTS)[T]['data']>;
 
-/** A block as it came from the gateway: the value is the bytes of holdfast.edge.v1.Block, not JSON. */
+/**
+ * A block as it came from the gateway: the value is the bytes of holdfast.edge.v1.Block, not JSON.
+ */
 export const BATCH_EVENT_TYPE = 'telemetry.batch_received.v1';
 export const BATCH_CONTENT_TYPE = 'application/protobuf';
 export const BATCH_DATA_SCHEMA = 'urn:holdfast:proto:holdfast.edge.v1.Block';

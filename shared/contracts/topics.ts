@@ -1,4 +1,7 @@
-/** The event topics: who writes them, what keeps an order, and how long they are kept (architecture §3). */
+/**
+ * The event topics: who writes them, what keeps an order, and how long they are kept (architecture
+ * §3).
+ */
 export interface TopicDefinition {
   /** What the key is made of; a key keeps its partition and its order. */
   readonly key: string;

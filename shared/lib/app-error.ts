@@ -11,7 +11,10 @@ export interface AppErrorOptions {
   readonly retryAfterMs?: number;
 }
 
-/** An operating error: thrown where it happens, mapped once at the border. Bugs are assertions, outcomes are returned. */
+/**
+ * An operating error: thrown where it happens, mapped once at the border. Bugs are assertions,
+ * outcomes are returned.
+ */
 export class AppError extends Error {
   override readonly name = 'AppError';
   readonly code: ErrorCode;

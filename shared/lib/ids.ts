@@ -1,6 +1,6 @@
 /**
- * Prefixed sortable ids: `<prefix>_<UUIDv7>` (RFC 9562 §5.7). The time and the random bytes are arguments, so that this
- * stays pure. `random` has at least 10 bytes.
+ * Prefixed sortable ids: `<prefix>_<UUIDv7>` (RFC 9562 §5.7). The time and the random bytes are
+ * arguments, so that this stays pure. `random` has at least 10 bytes.
  */
 export function prefixedId(prefix: string, unixMs: number, random: Uint8Array): string {
   return `${prefix}_${uuidV7(unixMs, random)}`;

@@ -169,7 +169,7 @@ function createKeyCache({ jwks, clock }: TokenVerifierOptions): KeyCache {
   const fetchOnce = async (): Promise<JSONWebKeySet> => {
     askedAt = clock.monotonicMs();
     try {
-      const keys = await withDeadline(clock, FETCH_TIMEOUT_MS, jwks(), late);
+      const keys = await withDeadline(jwks(), { clock, ms: FETCH_TIMEOUT_MS, late });
       held = { keys, at: clock.monotonicMs() };
       return keys;
     } catch (cause) {

@@ -1,7 +1,9 @@
 import type { Clock, Timer } from './clock.ts';
 
 export interface SimulatedClock extends Clock {
-  /** Moves time on and runs every timer that falls due, in order; awaits microtasks between them. */
+  /**
+   * Moves time on and runs every timer that falls due, in order; awaits microtasks between them.
+   */
   advance(ms: number): Promise<void>;
   /** Lets the wall clock jump; monotonic time does not. */
   jump(ms: number): void;

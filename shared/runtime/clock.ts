@@ -1,4 +1,7 @@
-/** Time as a port: nothing else in the product reads a clock or sets a timer, so that a simulated world can run the code. */
+/**
+ * Time as a port: nothing else in the product reads a clock or sets a timer, so that a simulated
+ * world can run the code.
+ */
 export interface Clock {
   /** Wall clock, milliseconds since 1970. May jump; never orders anything. */
   now(): number;
@@ -44,19 +47,24 @@ export const systemClock: Clock = {
   },
 };
 
-/** Rejects with `late()` unless `work` settles within `ms`. The work itself goes on: cancel it by a signal of its own. */
-export async function withDeadline<T>(
-  clock: Clock,
-  ms: number,
-  work: Promise<T>,
-  late: () => Error,
-): Promise<T> {
+export interface Deadline {
+  readonly clock: Clock;
+  readonly ms: number;
+  /** What the caller is told. */
+  readonly late: () => Error;
+}
+
+/**
+ * Rejects with `late()` unless `work` settles within `ms`. The work itself goes on: cancel it by a
+ * signal of its own.
+ */
+export async function withDeadline<T>(work: Promise<T>, deadline: Deadline): Promise<T> {
   let timer: Timer | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    timer = clock.after(ms, () => reject(late()), { keepAlive: true });
+  const passed = new Promise<never>((_, reject) => {
+    timer = deadline.clock.after(deadline.ms, () => reject(deadline.late()), { keepAlive: true });
   });
   try {
-    return await Promise.race([work, deadline]);
+    return await Promise.race([work, passed]);
   } finally {
     timer?.cancel();
   }

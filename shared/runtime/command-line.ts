@@ -9,7 +9,10 @@ export function printLine(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** Runs a command; an operating error becomes a sentence with its way out on stderr and exit code 1, or 2 for settings. */
+/**
+ * Runs a command; an operating error becomes a sentence with its way out on stderr and exit code 1,
+ * or 2 for settings.
+ */
 export async function runCommand(command: () => Promise<unknown>): Promise<void> {
   try {
     await command();

@@ -14,8 +14,9 @@ export interface ConfigSources {
 type Tree = { [key: string]: unknown };
 
 /**
- * Settings from a YAML file, overlaid by the environment: `HOLDFAST_MQTT_PORT` is `mqtt.port`. An unknown or wrong
- * setting is CONFIG_INVALID and names the setting with its file and line, or its variable.
+ * Settings from a YAML file, overlaid by the environment: `HOLDFAST_MQTT_PORT` is `mqtt.port`. An
+ * unknown or wrong setting is CONFIG_INVALID and names the setting with its file and line, or its
+ * variable.
  */
 export function loadConfig<S extends z.ZodObject>(schema: S, sources: ConfigSources): z.output<S> {
   const file = sources.file === undefined ? emptyFile() : readYaml(sources.file);

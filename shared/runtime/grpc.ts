@@ -11,7 +11,10 @@ import {
 import { AppError } from '../lib/app-error.ts';
 import { type Clock, withDeadline } from './clock.ts';
 
-/** One message in either direction. A block's body is at most 512 KiB, so that this leaves room for its frame. */
+/**
+ * One message in either direction. A block's body is at most 512 KiB, so that this leaves room for
+ * its frame.
+ */
 export const GRPC_MESSAGE_BYTES_MAX = 1024 * 1024;
 const CLOSE_TIMEOUT_MS = 3_000;
 
@@ -73,14 +76,17 @@ async function closeServer(server: Server, clock: Clock): Promise<void> {
   const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
   try {
     const late = (): Error => new AppError('DEADLINE_EXCEEDED', 'gRPC calls were still running');
-    await withDeadline(clock, CLOSE_TIMEOUT_MS, closed, late);
+    await withDeadline(closed, { clock, ms: CLOSE_TIMEOUT_MS, late });
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     server.forceShutdown();
   }
 }
 
-/** Limits and keepalive for both ends: a peer that is gone is noticed, a message never grows without bound. */
+/**
+ * Limits and keepalive for both ends: a peer that is gone is noticed, a message never grows without
+ * bound.
+ */
 export function grpcChannelOptions(): ChannelOptions {
   return {
     'grpc.max_receive_message_length': GRPC_MESSAGE_BYTES_MAX,
@@ -107,7 +113,10 @@ const STATUS_BY_HTTP: Readonly<Record<number, status>> = {
   504: status.DEADLINE_EXCEEDED,
 };
 
-/** An error as a gRPC status; the code travels in the metadata as `holdfast-code`. Nothing internal leaks. */
+/**
+ * An error as a gRPC status; the code travels in the metadata as `holdfast-code`. Nothing internal
+ * leaks.
+ */
 export function toGrpcStatus(error: unknown, metadata: Metadata): Partial<ServiceError> {
   if (!(error instanceof AppError)) {
     return { code: status.INTERNAL, details: 'internal error', metadata };

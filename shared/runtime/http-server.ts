@@ -38,8 +38,9 @@ export interface HttpServer {
 }
 
 /**
- * Serves the app. With `tls`, one port answers both TLS and plain HTTP, told apart by the first byte; off loopback a
- * plain request is redirected to https, because pages need a secure context there.
+ * Serves the app. With `tls`, one port answers both TLS and plain HTTP, told apart by the first
+ * byte; off loopback a plain request is redirected to https, because pages need a secure context
+ * there.
  */
 export async function serveHttp(app: HttpApp, options: HttpServerOptions): Promise<HttpServer> {
   const loopback = isLoopback(options.host);
@@ -113,7 +114,9 @@ interface Connections {
   cut(): void;
 }
 
-/** Which sockets have a request in hand. A TLS socket and the raw one below it are the same peer. */
+/**
+ * Which sockets have a request in hand. A TLS socket and the raw one below it are the same peer.
+ */
 function trackConnections(servers: readonly (PlainServer | SecureServer)[]): Connections {
   const open = new Map<string, Socket>();
   const busy = new Set<string>();

@@ -23,7 +23,10 @@ export interface AppOptions {
   readonly requestTimeoutMs?: number;
 }
 
-/** An app whose every answer has a deadline, a span and a metric, and whose every error is a problem document (RFC 9457). */
+/**
+ * An app whose every answer has a deadline, a span and a metric, and whose every error is a problem
+ * document (RFC 9457).
+ */
 export function createApp(runtime: Runtime, options: AppOptions = {}): HttpApp {
   const app: HttpApp = new Hono<HttpEnv>();
   const seconds = runtime.metrics.histogram('holdfast_http_request_seconds', 'Time to answer.', {
@@ -38,7 +41,7 @@ export function createApp(runtime: Runtime, options: AppOptions = {}): HttpApp {
     const attributes = { 'http.request.method': c.req.method, 'url.path': c.req.path };
     const parent = c.req.header('traceparent');
     await runtime.tracing.span('http.request', { kind: 'server', attributes, parent }, async () => {
-      await withDeadline(runtime.clock, timeoutMs, next(), late);
+      await withDeadline(next(), { clock: runtime.clock, ms: timeoutMs, late });
       if (c.error) report(runtime, c.error);
       const traceparent = runtime.tracing.current();
       if (traceparent) c.header('traceparent', traceparent);
@@ -67,7 +70,9 @@ function report(runtime: Runtime, error: unknown): void {
   runtime.log.error({ err: error }, 'a request failed');
 }
 
-/** The answer that an error becomes. What is not an operating error says nothing about the inside. */
+/**
+ * The answer that an error becomes. What is not an operating error says nothing about the inside.
+ */
 export function problem(error: unknown, traceparent = ''): Response {
   if (error instanceof AssertionError) queueMicrotask(() => raise(error));
   const known = asAppError(error);

@@ -5,7 +5,10 @@ export type Logger = pino.Logger;
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** JSON lines on stderr, or on `file`. Secrets never enter a log: these paths are cut out whatever a caller passes. */
+/**
+ * JSON lines on stderr, or on `file`. Secrets never enter a log: these paths are cut out whatever a
+ * caller passes.
+ */
 export function createLogger(options: { name: string; level: LogLevel; file?: string }): Logger {
   return pino(
     {

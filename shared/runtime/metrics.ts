@@ -23,7 +23,9 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
-/** Metrics in a registry of their own, so that two processes' worth of parts can live in one test. */
+/**
+ * Metrics in a registry of their own, so that two processes' worth of parts can live in one test.
+ */
 export function createMetrics(options: { processMetrics: boolean }): Metrics {
   const registry = new Registry();
   if (options.processMetrics) collectDefaultMetrics({ register: registry });

@@ -1,6 +1,6 @@
 import { AppError } from '../lib/app-error.ts';
 import { assert } from '../lib/assert.ts';
-import { type Clock, withDeadline } from './clock.ts';
+import { type Clock, type Deadline, withDeadline } from './clock.ts';
 import type { Logger } from './logger.ts';
 
 export type ModuleState =
@@ -46,18 +46,16 @@ export function createModules(
 ): Modules {
   const order = startOrder(modules);
   const states = new Map<string, ModuleState>(order.map((module) => [module.name, 'waiting']));
-  const late = (name: string, verb: string, ms: number) => () =>
-    new AppError('DEADLINE_EXCEEDED', `module ${name} did not ${verb} within ${ms} ms`);
+  const deadline = (name: string, verb: string, ms: number): Deadline => ({
+    clock,
+    ms,
+    late: () => new AppError('DEADLINE_EXCEEDED', `module ${name} did not ${verb} within ${ms} ms`),
+  });
 
   const start = async (module: Module): Promise<void> => {
     states.set(module.name, 'starting');
     try {
-      await withDeadline(
-        clock,
-        START_TIMEOUT_MS,
-        module.start(),
-        late(module.name, 'start', START_TIMEOUT_MS),
-      );
+      await withDeadline(module.start(), deadline(module.name, 'start', START_TIMEOUT_MS));
       states.set(module.name, 'ready');
     } catch (cause) {
       states.set(module.name, 'failed');
@@ -69,12 +67,7 @@ export function createModules(
     if (state === 'waiting' || state === 'stopped') return;
     states.set(module.name, 'stopping');
     try {
-      await withDeadline(
-        clock,
-        STOP_TIMEOUT_MS,
-        module.stop(),
-        late(module.name, 'stop', STOP_TIMEOUT_MS),
-      );
+      await withDeadline(module.stop(), deadline(module.name, 'stop', STOP_TIMEOUT_MS));
       states.set(module.name, 'stopped');
     } catch (cause) {
       states.set(module.name, 'failed');

@@ -1,6 +1,9 @@
 import { randomBytes, randomInt } from 'node:crypto';
 
-/** Randomness as a port. The system's is cryptographic; the simulated one is seeded and for tests only. */
+/**
+ * Randomness as a port. The system's is cryptographic; the simulated one is seeded and for tests
+ * only.
+ */
 export interface Random {
   bytes(count: number): Buffer;
   /** An integer from 0 to `below - 1`. */

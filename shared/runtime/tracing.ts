@@ -41,9 +41,15 @@ export interface FinishedSpan {
   readonly attributes: Record<string, unknown>;
 }
 
-/** Spans at the borders, by hand. Instrumenting everything automatically costs two thirds of the throughput. */
+/**
+ * Spans at the borders, by hand. Instrumenting everything automatically costs two thirds of the
+ * throughput.
+ */
 export interface Tracing {
-  /** Runs `work` in a span that ends when it (or its promise) does; an exception is recorded and thrown on. */
+  /**
+   * Runs `work` in a span that ends when it (or its promise) does; an exception is recorded and
+   * thrown on.
+   */
   span<T>(name: string, options: SpanOptions, work: (span: ActiveSpan) => T): T;
   /** W3C traceparent of the active span; '' when there is none or it is not sampled. */
   current(): string;

@@ -10,7 +10,7 @@ const PLANT_TRIES = 4;
 const run = (options: { seed: number; cycles: number; plant?: Plant }) =>
   runKill({ ...options, progress: () => {} });
 
-test('loses nothing and repeats nothing when gateway and cloud are killed at drawn steps', async () => {
+test('loses and repeats nothing when killed at drawn steps', async () => {
   const { verdict } = await run({ seed: SEED, cycles: CYCLES });
   expect(verdict.findings, `seed ${SEED}`).toEqual([]);
   expect(verdict).toMatchObject({ lost: 0, duplicated: 0 });

@@ -4,8 +4,9 @@ import { isPlant, PLANTS } from './kill/plants.ts';
 
 const HELP = `npm run torture -- kill [--cycles N] [--seed S] [--plant NAME]
 
-Kills the gateway, the cloud with its edge-link, or both, once a cycle, at a drawn step, under load of keyed and unkeyed
-messages with QoS 0, 1 and 2 and a partition now and then. Then everything drains, and both ends are compared.
+Kills the gateway, the cloud with its edge-link, or both, once a cycle, at a drawn step, under load
+of keyed and unkeyed messages with QoS 0, 1 and 2 and a partition now and then. Then everything
+drains, and both ends are compared.
 The last line is: acked A, stored S, delivered D, condensed C, dropped R, lost 0, duplicated 0
 
   --cycles N    how many kills (default 50)

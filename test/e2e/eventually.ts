@@ -1,8 +1,8 @@
 const POLL_MS = 50;
 
 /**
- * Asks again until `check` returns something other than undefined or false, and fails with what it waited for when the
- * deadline passes. An exception counts as "not yet"; the last one is the cause.
+ * Asks again until `check` returns something other than undefined or false, and fails with what it
+ * waited for when the deadline passes. An exception counts as "not yet"; the last one is the cause.
  */
 export async function eventually<T>(
   what: string,

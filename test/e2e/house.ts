@@ -16,7 +16,10 @@ export interface HouseOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** A whole Holdfast in a folder of its own: one cloud process, one gateway, on free ports of loopback. */
+/**
+ * A whole Holdfast in a folder of its own: one cloud process, one gateway, on free ports of
+ * loopback.
+ */
 export interface House {
   readonly dir: string;
   readonly cloud: TestProcess;
@@ -90,12 +93,6 @@ export async function prepareHouse(options: HouseOptions = {}): Promise<House> {
     runEntry('cloud/main.ts', ['development-logins'], cloudEnv),
   );
   const cli = (...args: string[]) => runEntry('edge/main.ts', args, gatewayEnv);
-  const ready = (process: TestProcess, url: string) =>
-    eventually(`${url}/readyz\n${process.log().slice(-2_000)}`, async () => {
-      if (!process.running) throw new Error(`the process ended:\n${process.log().slice(-4_000)}`);
-      const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) });
-      return answer.ok;
-    });
   const claim = async (): Promise<string> => {
     const made = await session.post('/v1/gateways/claims', { site: 'site-1' });
     return (made as { claimCode: string }).claimCode;
@@ -110,8 +107,8 @@ export async function prepareHouse(options: HouseOptions = {}): Promise<House> {
     edgeLinkPort: edgeLink,
     get: session.get,
     json: async <T>(path: string) => (await expectOk(await session.get(path))) as T,
-    cloudReady: async () => void (await ready(cloud, cloudUrl)),
-    gatewayReady: async () => void (await ready(gateway, pagesUrl)),
+    cloudReady: async () => void (await readyAt(cloud, cloudUrl)),
+    gatewayReady: async () => void (await readyAt(gateway, pagesUrl)),
     gatewayCli: cli,
     login: session.login,
     claim,
@@ -126,6 +123,14 @@ export async function prepareHouse(options: HouseOptions = {}): Promise<House> {
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+function readyAt(server: TestProcess, url: string): Promise<boolean> {
+  return eventually(`${url}/readyz`, async () => {
+    if (!server.running) throw new Error(`the process ended:\n${server.log().slice(-4_000)}`);
+    const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) });
+    return answer.ok;
+  });
 }
 
 /** Runs a command of the product to its end. */
@@ -149,7 +154,10 @@ interface Login {
   readonly password: string;
 }
 
-/** Signs in as the development administrator when a token is first needed, and again when it was refused. */
+/**
+ * Signs in as the development administrator when a token is first needed, and again when it was
+ * refused.
+ */
 function createSession(url: string, readLogins: () => Promise<{ stdout: string; stderr: string }>) {
   let token: string | undefined;
   const login = async (): Promise<Login> => {

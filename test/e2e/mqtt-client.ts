@@ -17,7 +17,10 @@ export interface MosquittoMessage {
   readonly version?: '31' | '311' | '5';
 }
 
-/** Publishes with a client that is not ours; resolves when it ended well, for QoS 1 and 2 after the acknowledgement. */
+/**
+ * Publishes with a client that is not ours; resolves when it ended well, for QoS 1 and 2 after the
+ * acknowledgement.
+ */
 export async function mosquittoPub(house: House, message: MosquittoMessage): Promise<void> {
   const { topic, qos, version = '311' } = message;
   const where = ['-h', '127.0.0.1', '-p', String(house.mqttPort), '-V', version];
@@ -36,7 +39,10 @@ export function connectMqtt(
 /** A device that publishes 1, 2, 3 … under its own key, and waits for the acknowledgements. */
 export interface NumberedDevice {
   readonly id: string;
-  /** The numbers 1 to this were published; all of them were acknowledged when no `publish` is under way. */
+  /**
+   * The numbers 1 to this were published; all of them were acknowledged when no `publish` is under
+   * way.
+   */
   readonly last: number;
   /** The fields of `beside` go along; each is a metric of its own. */
   publish(count: number, beside?: Readonly<Record<string, number>>): Promise<void>;

@@ -7,7 +7,10 @@ import { allReadings, type LaneView, latest, telemetryLane } from './readings.ts
 
 const OUTAGE_SECONDS = Number(process.env.HOLDFAST_OUTAGE_SECONDS ?? 4);
 const DEVICES = 10;
-/** Each message has further fields of noise: a backlog that neither compresses nor is applied in a moment. */
+/**
+ * Each message has further fields of noise: a backlog that neither compresses nor is applied in a
+ * moment.
+ */
 const NOISE_FIELDS = 12;
 const BACKLOG_MESSAGES_MIN = 40_000;
 const BURST_MESSAGES = 100;

@@ -34,7 +34,7 @@ function spans(): FinishedSpan[] {
   });
 }
 
-test('one trace runs from the MQTT publish through gRPC and the event log to the store', async () => {
+test('one trace runs from MQTT through gRPC and the event log to the store', async () => {
   const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${house.mqttPort}`);
   await client.publishAsync('devices/oven-1/telemetry/temperature', '21.5', { qos: 1 });
   await client.endAsync();

@@ -2,8 +2,8 @@ import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import type { AuthTables } from './tables.ts';
 
 /**
- * Failed sign-ins per key in a window that starts with the first. They stand in SQL because every process of `auth`
- * must see them, and a restart must not forgive them.
+ * Failed sign-ins per key in a window that starts with the first. They stand in SQL because every
+ * process of `auth` must see them, and a restart must not forgive them.
  */
 export async function failureCount(
   sql: Sql<AuthTables>,

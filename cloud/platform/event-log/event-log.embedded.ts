@@ -158,7 +158,7 @@ class EmbeddedLog implements EventLog {
     const late = (): Error => new Error(`a handler did not end within ${timeoutMs} ms`);
     try {
       const drained = Promise.all(parts.map((part) => part.drain()));
-      await withDeadline(clock, timeoutMs, drained, late);
+      await withDeadline(drained, { clock, ms: timeoutMs, late });
     } catch (cause) {
       // The batch that is still in hand is not committed: who takes the partition gets it again.
       log.warn({ err: cause }, 'a subscription stops without its batch in hand');

@@ -50,10 +50,10 @@ async function publishesEverything(step: string): Promise<void> {
   const dead = once(killed, 'exit');
   await once(killed, 'message');
   // Its first batch: from here on it holds the lease.
-  await produce([0]);
+  await sql.transaction((tx) => outbox.enqueue(tx, sampleEvent('gw_first')));
   await allPublished();
   await once(start({ role: 'relay' }), 'message');
-  await produce(range(1, 15));
+  await produce(range(0, 15));
   await dead;
   await produce(range(15, EVENTS_EACH));
   await allPublished();
@@ -119,10 +119,11 @@ function allPublished(): Promise<void> {
 
 async function readTopic(): Promise<Map<string, number[]>> {
   const log = await openEmbeddedLog({ dir: join(world.dir, 'log'), runtime });
-  const sequences = new Map<string, number[]>(SUBJECTS.map((subject) => [subject, []]));
+  const sequences = new Map<string, number[]>();
   for (let partition = 0; partition < 4; partition++) {
     for (const { headers } of await log.read('gateways', partition, 0n, 10_000)) {
-      sequences.get(headers['ce_subject']!)!.push(Number(headers['ce_sequence']));
+      const subject = headers['ce_subject'] ?? '';
+      sequences.set(subject, [...(sequences.get(subject) ?? []), Number(headers['ce_sequence'])]);
     }
   }
   await log.close();

@@ -62,8 +62,9 @@ export function createChildren(listener: Listener): Children {
 }
 
 /**
- * Starts a child and keeps it running: one that dies is started again, at most RESTARTS_MAX times, and its last words
- * are shown. Children lead process groups of their own, so that Ctrl-C reaches them through us, in order.
+ * Starts a child and keeps it running: one that dies is started again, at most RESTARTS_MAX times,
+ * and its last words are shown. Children lead process groups of their own, so that Ctrl-C reaches
+ * them through us, in order.
  */
 function startChild(options: ChildOptions, { say, started }: Listener): Child {
   let running: ChildProcess | undefined;

@@ -18,14 +18,21 @@ export async function readLogins(house: House): Promise<readonly Login[]> {
   return JSON.parse(done.stdout) as Login[];
 }
 
-/** Enrols the gateway once, as an installer would: an administrator makes a claim, the gateway redeems it. */
+/**
+ * Enrols the gateway once, as an installer would: an administrator makes a claim, the gateway
+ * redeems it.
+ */
 export async function enrolOnce(house: House, administrator: Login): Promise<void> {
   if (isEnrolled(house)) return;
-  const { accessToken } = await post(house, '/v1/auth/token', {
-    username: administrator.username,
-    password: administrator.password,
+  const { accessToken } = await post(house, {
+    path: '/v1/auth/token',
+    body: { username: administrator.username, password: administrator.password },
   });
-  const claim = await post(house, '/v1/gateways/claims', { site: 'site-1' }, accessToken);
+  const claim = await post(house, {
+    path: '/v1/gateways/claims',
+    body: { site: 'site-1' },
+    token: accessToken,
+  });
   const cloud = cloudUrl(house).replace('http:', 'https:');
   const enrol = gatewayProcess(house, ['enroll', String(claim.claimCode), '--cloud', cloud]);
   const done = await runOnce(enrol.args, enrol.env);
@@ -38,12 +45,13 @@ function isEnrolled(house: House): boolean {
   return existsSync(file) && 'current' in JSON.parse(readFileSync(file, 'utf8'));
 }
 
-async function post(
-  house: House,
-  path: string,
-  body: unknown,
-  token?: string,
-): Promise<Record<string, string>> {
+interface Call {
+  readonly path: string;
+  readonly body: unknown;
+  readonly token?: string | undefined;
+}
+
+async function post(house: House, { path, body, token }: Call): Promise<Record<string, string>> {
   const answer = await fetch(cloudUrl(house) + path, {
     method: 'POST',
     headers: {

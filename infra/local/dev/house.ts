@@ -67,7 +67,10 @@ export function gatewayProcess(house: House, command: readonly string[]): ChildO
   };
 }
 
-/** Simulated sensors: the recording of the repository at its own speed, over and over, dated now; or the one given. */
+/**
+ * Simulated sensors: the recording of the repository at its own speed, over and over, dated now; or
+ * the one given.
+ */
 export function sensorsProcess(house: House, options: DevOptions): ChildOptions {
   const own = join(house.root, 'firmware-sim/recordings/cold-store.csv');
   const file = options.recording ?? own;

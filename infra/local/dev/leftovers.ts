@@ -13,7 +13,10 @@ export interface ProcessMark {
   readonly variable?: string;
 }
 
-/** Whether the process is there and is the one that is meant. A number alone proves nothing: the system gives it again. */
+/**
+ * Whether the process is there and is the one that is meant. A number alone proves nothing: the
+ * system gives it again.
+ */
 export function isRunning({ pid, entry, variable }: ProcessMark): boolean {
   const found = describe(pid);
   if (!found?.command.includes(entry.replaceAll('\\', '/'))) return false;

@@ -12,8 +12,8 @@ export const HELP = `npm start -- [options]
 
 Starts a cloud, a gateway and simulated sensors on this machine, on loopback only.
 
-  --recording FILE   replay this CSV (ts_iso,device,metric,value) instead of the one in the repository
-  --speed N          replay N times as fast as recorded, or "max"
+  --recording FILE   replay this CSV (ts_iso,device,metric,value), not the repository's
+  --speed N          replay N times as fast, or "max"
   --no-simulation    start no simulated sensors
   --fresh            start empty: removes what earlier starts left in .holdfast/
   --help             this text

@@ -6,7 +6,10 @@ const MODE = 0o600;
 /** Every child has this in its environment, so that a later start knows whose it is. */
 export const HOME_VARIABLE = 'HOLDFAST_HOME';
 
-/** The processes of one start, on disk from before the first child on, so that no crash leaves any unknown. */
+/**
+ * The processes of one start, on disk from before the first child on, so that no crash leaves any
+ * unknown.
+ */
 interface Processes {
   readonly pid: number;
   readonly children: Readonly<Record<string, { readonly pid: number; readonly entry: string }>>;
@@ -29,7 +32,8 @@ export interface RunRecord {
 }
 
 /**
- * Takes the folder for this start. Throws when another start has it; what a killed one left running is stopped first.
+ * Takes the folder for this start. Throws when another start has it; what a killed one left running
+ * is stopped first.
  */
 export async function takeFolder(data: string, say: (text: string) => void): Promise<RunRecord> {
   mkdirSync(data, { recursive: true, mode: 0o700 });
@@ -37,7 +41,8 @@ export async function takeFolder(data: string, say: (text: string) => void): Pro
   while (!create(data, own)) {
     const earlier = readJson<Processes>(processesFile(data));
     if (earlier) await release(data, earlier, say);
-    // Gone by itself meanwhile, or cut off in mid-word by a power cut: nothing runs that it could name.
+    // Gone by itself meanwhile, or cut off in mid-word by a power cut: nothing runs that it could
+    // name.
     rmSync(processesFile(data), { force: true });
   }
   rmSync(devFile(data), { force: true });

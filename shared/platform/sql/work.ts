@@ -48,7 +48,7 @@ export async function runWork<DB, T>(
     });
   try {
     const running = inside.run(scope, async () => work(tx));
-    const result = await withDeadline(clock, msMax, running, late);
+    const result = await withDeadline(running, { clock, ms: msMax, late });
     if (connection.failure) throw connection.failure.error;
     return result;
   } catch (error) {

@@ -42,10 +42,10 @@ export interface Evidence {
 }
 
 /**
- * Compares what was acknowledged with what the cloud holds.
- * Lost: an acknowledged message that is nowhere, and a sequence of the gateway that is nowhere.
- * Duplicated: a sequence that is there twice, and a message with a device's key that is there twice. A message without
- * a key that the client sent again has two sequences: MQTT gives no more than at least once there.
+ * Compares what was acknowledged with what the cloud holds. Lost: an acknowledged message that is
+ * nowhere, and a sequence of the gateway that is nowhere. Duplicated: a sequence that is there
+ * twice, and a message with a device's key that is there twice. A message without a key that the
+ * client sent again has two sequences: MQTT gives no more than at least once there.
  */
 export function audit({ sent, delivered, lanes }: Evidence): Verdict {
   const findings: string[] = [];
@@ -72,7 +72,7 @@ export function audit({ sent, delivered, lanes }: Evidence): Verdict {
     if (message.acknowledged && copies === 0) {
       lost++;
       find(
-        `${message.device}: message ${message.id} (QoS ${message.qos}) was acknowledged and is lost`,
+        `${message.device}: message ${message.id} (QoS ${message.qos}) was acknowledged and lost`,
       );
     }
     if (message.keyed && copies > 1) {

@@ -1,6 +1,8 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** A TCP hop between gateway and cloud that can be cut: connections stay open, and nothing passes. */
+/**
+ * A TCP hop between gateway and cloud that can be cut: connections stay open, and nothing passes.
+ */
 export interface Hop {
   cut(): void;
   heal(): void;

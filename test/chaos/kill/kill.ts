@@ -40,8 +40,9 @@ export interface KillReport {
 }
 
 /**
- * Kills the gateway, the cloud with its edge-link, or both, once a cycle, at a drawn step of their durable paths, under
- * load and with a partition now and then; then lets everything drain, and audits both ends.
+ * Kills the gateway, the cloud with its edge-link, or both, once a cycle, at a drawn step of their
+ * durable paths, under load and with a partition now and then; then lets everything drain, and
+ * audits both ends.
  */
 export async function runKill(options: KillOptions): Promise<KillReport> {
   const random = seededRandom(options.seed);

@@ -9,8 +9,8 @@ export interface Sentence {
 }
 
 /**
- * Kills this process with SIGKILL at the drawn step: nothing is flushed, no handler runs. The thread waits for its end
- * inside the step, so that not one line after it is executed.
+ * Kills this process with SIGKILL at the drawn step: nothing is flushed, no handler runs. The
+ * thread waits for its end inside the step, so that not one line after it is executed.
  */
 export function killingSteps(sentence: Sentence): Steps {
   let left = sentence.afterSteps;

@@ -33,7 +33,10 @@ export interface LoadOptions {
   readonly share: number;
 }
 
-/** Clients that publish without pause, keyed and not, with every QoS, and reconnect whenever the gateway is back. */
+/**
+ * Clients that publish without pause, keyed and not, with every QoS, and reconnect whenever the
+ * gateway is back.
+ */
 export function startLoad(options: LoadOptions): Load {
   const sent: Sent[] = [];
   const clients = Array.from({ length: options.clientCount }, (_, index) =>
