@@ -94,7 +94,10 @@ function createListeners(parts: CloudParts, options: CloudOptions) {
         clock: runtime.clock,
       });
     },
-    stop: async () => grpc?.close(),
+    async stop() {
+      await Promise.all(parts.services.map((service) => service.drain?.()));
+      await grpc?.close();
+    },
   });
   return {
     app,

@@ -7,4 +7,6 @@ export interface ServiceHandle {
   readonly module: Module;
   readonly routes?: (app: HttpApp) => void;
   readonly grpc?: readonly GrpcService[];
+  /** Ends streams that last as long as the process, in good order, before the gRPC listener closes. */
+  readonly drain?: () => Promise<void>;
 }

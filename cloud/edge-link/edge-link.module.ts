@@ -48,14 +48,16 @@ export async function openEdgeLink(deps: EdgeLinkDeps): Promise<ServiceHandle> {
     registry: createStreamRegistry(),
   };
   let isDraining = false;
-  const module = moduleOf(streams, relay, () => {
-    isDraining = true;
-  });
   const sync = syncHandler({ ...streams, draining: () => isDraining });
-  return { module, grpc: [{ definition: EdgeLinkServiceService, handlers: { sync } }] };
+  const drain = (): Promise<void> => {
+    isDraining = true;
+    return streams.registry.endAll('draining', drainingError());
+  };
+  const module = moduleOf(streams, relay, drain);
+  return { module, grpc: [{ definition: EdgeLinkServiceService, handlers: { sync } }], drain };
 }
 
-function moduleOf(deps: StreamDeps, relay: Relay, drain: () => void): Module {
+function moduleOf(deps: StreamDeps, relay: Relay, drain: () => Promise<void>): Module {
   let sweep: ReturnType<typeof startLostSweep> | undefined;
   return {
     name: SERVICE,
@@ -66,8 +68,8 @@ function moduleOf(deps: StreamDeps, relay: Relay, drain: () => void): Module {
       sweep = startLostSweep(deps);
     },
     async stop() {
-      drain();
-      await deps.registry.endAll('draining', drainingError());
+      // Again, for streams that opened while the listener closed.
+      await drain();
       await sweep?.stop();
       await deps.positions.stop();
       await relay.stop();

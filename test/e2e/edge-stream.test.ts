@@ -107,7 +107,7 @@ describe('a gateway and the cloud', () => {
     const tracing = await startTracing('test', { exporter: 'memory' });
     const runtime = testRuntime({ tracing });
     await cloud.remove();
-    cloud = await cloudWorld(runtime);
+    cloud = await cloudWorld({ runtime });
     await cloud.start();
     const gateway = await gatewayOn('buffer.sqlite', { runtime });
     await tracing.span('publish', {}, ({ traceparent }) => gateway.accept(1, { traceparent }));

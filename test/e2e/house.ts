@@ -33,7 +33,7 @@ export interface House {
   json<T>(path: string): Promise<T>;
   cloudReady(): Promise<void>;
   gatewayReady(): Promise<void>;
-  gatewayCli(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }>;
+  gatewayCli(...args: string[]): Promise<RunResult>;
   login(): Promise<{ username: string; password: string }>;
   /** Makes a claim and redeems it. */
   enrol(): Promise<void>;
@@ -133,12 +133,18 @@ function readyAt(server: TestProcess, url: string): Promise<boolean> {
   });
 }
 
+export interface RunResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 /** Runs a command of the product to its end. */
 export async function runEntry(
   entry: string,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
-): Promise<{ code: number; stdout: string; stderr: string }> {
+): Promise<RunResult> {
   const options = { env: { ...process.env, ...env }, timeout: 30_000 };
   try {
     const done = await promisify(execFile)(process.execPath, [`${ROOT}${entry}`, ...args], options);

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EventLog, LogBatch, LogEvent, LogRecord } from '../event-log/event-log.ts';
 import { createInbox, eventData, type Inbox, type InboxOptions, SequenceGap } from './inbox.ts';
-import { type CaseTables, countEffect, MIGRATIONS } from './outbox.fixture.ts';
+import { type CaseTables, effectsOf, MIGRATIONS, noteEffect } from './outbox.fixture.ts';
 
 const GAP_WAIT_MS = 1000;
 
@@ -43,7 +43,7 @@ function effectCases(): void {
     let failures = 1;
     const inbox = open({
       apply: async (tx, event) => {
-        await countEffect(tx as never, event);
+        await noteEffect(tx as never, event);
         if (event.envelope.sequence === '2' && failures-- > 0) throw new Error('broken');
       },
     });
@@ -185,7 +185,7 @@ function open(replaced: Partial<InboxOptions<CaseTables>> = {}): Inbox {
     log: { append } as unknown as EventLog,
     runtime: testRuntime({ clock }),
     gapWaitMs: GAP_WAIT_MS,
-    apply: countEffect,
+    apply: noteEffect,
     ...replaced,
   });
 }
@@ -214,12 +214,8 @@ function batch(sequences: readonly number[], subject = 'gw_1'): LogBatch {
   return { topic: 'gateways', partition: 0, leaseEpoch: 1n, events };
 }
 
-/** The sequences that took effect, in their order. */
 async function effects(subject = 'gw_1'): Promise<number[]> {
-  const rows = await sql.read((db) =>
-    db.selectFrom('effects').selectAll().where('subject', '=', subject).orderBy('nth').execute(),
-  );
-  return rows.map(({ sequence }) => Number(sequence));
+  return (await effectsOf(sql)).get(subject) ?? [];
 }
 
 function range(first: number, last: number): number[] {

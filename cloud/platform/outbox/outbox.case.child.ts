@@ -1,7 +1,9 @@
+import { join } from 'node:path';
+import { createFileDurably } from '@holdfast/shared/runtime/files.ts';
 import { type Runtime, systemRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { openEmbeddedLog } from '../event-log/event-log.embedded.ts';
 import { createInbox } from './inbox.ts';
-import { countEffect, type Database, openTables } from './outbox.fixture.ts';
+import { type Database, noteEffect, openTables } from './outbox.fixture.ts';
 import { createRelay } from './relay.ts';
 
 /** What a suite asks of another process on the same tables and log, as JSON in its argument. */
@@ -9,7 +11,7 @@ export interface OutboxTask {
   readonly database: Database;
   readonly logDir: string;
   readonly role: 'relay' | 'consumer';
-  /** Kills itself when it reaches the step for the n-th time. */
+  /** The first process that reaches the step for the n-th time kills itself. */
   readonly killAt?: { readonly step: string; readonly count: number };
 }
 
@@ -21,7 +23,7 @@ const runtime: Runtime = {
   ...(await systemRuntime({ name: 'outbox', logLevel: 'warn' })),
   steps: {
     reach: (step) => {
-      if (step === killAt?.step && --left === 0) process.kill(process.pid, 'SIGKILL');
+      if (step === killAt?.step && --left <= 0 && isFirst()) process.kill(process.pid, 'SIGKILL');
     },
   },
 };
@@ -31,7 +33,7 @@ if (role === 'relay') {
   const options = { service: 'case', sql, log, runtime, leaseMs: 1000, pollMs: 20 };
   await createRelay(options).start();
 } else {
-  const inbox = createInbox({ consumer: 'case', sql, log, runtime, apply: countEffect });
+  const inbox = createInbox({ consumer: 'case', sql, log, runtime, apply: noteEffect });
   await log.subscribe({
     group: 'case',
     topics: ['gateways'],
@@ -41,3 +43,8 @@ if (role === 'relay') {
   });
 }
 process.send?.('ready');
+
+/** Of all processes on this log one makes the file. */
+function isFirst(): boolean {
+  return createFileDurably(join(logDir, 'killed'), '', { mode: 0o600 });
+}

@@ -2,14 +2,14 @@ import { openPostgresSql } from '@holdfast/shared/platform/sql/sql.postgres.ts';
 import { openSqliteSql } from '@holdfast/shared/platform/sql/sql.sqlite.ts';
 import type { Migration, OpenSql, Sql, Technology } from '@holdfast/shared/platform/sql/sql.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
-import type { ColumnDefinitionBuilder, Transaction } from 'kysely';
+import type { ColumnDefinitionBuilder, Generated, Transaction } from 'kysely';
 import { type InboxEvent, type InboxTables, inboxMigration } from './inbox.ts';
 import { createOutbox, type OutboxEvent, type OutboxTables, outboxMigration } from './outbox.ts';
 
 /** A service that publishes, and one that consumes; here they share their tables. */
 export interface CaseTables extends OutboxTables, InboxTables {
   /** One row for each time that an event took effect. */
-  effects: { subject: string; sequence: bigint; nth: bigint };
+  effects: { id: Generated<bigint>; subject: string; sequence: bigint };
 }
 
 const required = (column: ColumnDefinitionBuilder) => column.notNull();
@@ -19,13 +19,17 @@ export const MIGRATIONS: readonly Migration[] = [
   inboxMigration('0002-inbox'),
   {
     id: '0003-effects',
-    async up(tx) {
-      // Nothing unique: an effect that happens twice must show.
+    async up(tx, technology) {
+      // Nothing of an effect is unique: one that happens twice must show.
       await tx.schema
         .createTable('effects')
+        .addColumn('id', 'bigint', (column) =>
+          technology === 'postgres'
+            ? column.generatedAlwaysAsIdentity().primaryKey()
+            : column.primaryKey().autoIncrement(),
+        )
         .addColumn('subject', 'text', required)
         .addColumn('sequence', 'bigint', required)
-        .addColumn('nth', 'bigint', required)
         .execute();
     },
   },
@@ -56,18 +60,26 @@ export function caseOutbox(runtime: Runtime) {
   return createOutbox({ source: 'edge-link', region: 'local', runtime });
 }
 
-/** The effect of an event, and the count of those that its subject had before. */
-export async function countEffect(
+/** The effect: reads nothing, so that on PostgreSQL no two of them conflict. */
+export async function noteEffect(
   tx: Transaction<CaseTables>,
   { envelope }: InboxEvent,
 ): Promise<void> {
-  const { subject } = envelope;
-  const before = await tx
-    .selectFrom('effects')
-    .select((eb) => eb.fn.countAll<bigint>().as('count'))
-    .where('subject', '=', subject)
-    .executeTakeFirstOrThrow();
-  const sequence = BigInt(envelope.sequence);
-  const nth = before.count + 1n;
-  await tx.insertInto('effects').values({ subject, sequence, nth }).execute();
+  const { subject, sequence } = envelope;
+  await tx
+    .insertInto('effects')
+    .values({ subject, sequence: BigInt(sequence) })
+    .execute();
+}
+
+/** The sequences that took effect, in their order, by subject. */
+export async function effectsOf(sql: Sql<CaseTables>): Promise<Map<string, number[]>> {
+  const rows = await sql.read((db) =>
+    db.selectFrom('effects').select(['subject', 'sequence']).orderBy('id').execute(),
+  );
+  const effects = new Map<string, number[]>();
+  for (const { subject, sequence } of rows) {
+    effects.set(subject, [...(effects.get(subject) ?? []), Number(sequence)]);
+  }
+  return effects;
 }

@@ -41,13 +41,17 @@ export interface CredentialOptions {
 
 const DAY_MS = 86_400_000;
 
-export async function cloudWorld(
-  runtime: Runtime = testRuntime(),
-  changes: Record<string, number> = {},
-): Promise<CloudWorld> {
+export interface CloudOptions {
+  readonly runtime?: Runtime;
+  /** Awaited before each append. */
+  readonly appending?: () => Promise<void>;
+}
+
+export async function cloudWorld(options: CloudOptions = {}): Promise<CloudWorld> {
+  const { runtime = testRuntime(), appending } = options;
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-edge-stream-'));
   const authority = await authorityIn(join(folder, 'secrets'), runtime);
-  const settings = edgeLinkSettingsSchema.parse(changes);
+  const settings = edgeLinkSettingsSchema.parse({});
   let stopAll: (() => Promise<void>) | undefined;
   let log: EventLog | undefined;
   const world: CloudWorld = {
@@ -56,7 +60,7 @@ export async function cloudWorld(
     port: 0,
     async start() {
       const opened = await openEmbeddedLog({ dir: join(folder, 'log'), runtime });
-      log = opened;
+      log = appending ? slowed(opened, appending) : opened;
       const sql = openSqliteSql({ dir: join(folder, 'sql'), rt: runtime });
       const service = await openEdgeLink({ sql, log, settings, runtime, region: 'local' });
       await service.module.start();
@@ -121,4 +125,18 @@ async function eventsOf(log: EventLog | undefined, topic: Topic): Promise<LogEve
     found.push(...((await log?.read(topic, partition, 0n, 10_000)) ?? []));
   }
   return found;
+}
+
+function slowed(log: EventLog, appending: () => Promise<void>): EventLog {
+  return {
+    append: async (topic, records) => {
+      if (topic === 'telemetry.batches') await appending();
+      return log.append(topic, records);
+    },
+    subscribe: (subscribing) => log.subscribe(subscribing),
+    read: (...where) => log.read(...where),
+    endOffset: (...where) => log.endOffset(...where),
+    partitionOf: (...where) => log.partitionOf(...where),
+    close: () => log.close(),
+  };
 }
