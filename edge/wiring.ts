@@ -11,6 +11,7 @@ import type { GatewayCredentials } from './identity/credentials.ts';
 import { loadCredentials } from './identity/identity-file.ts';
 import { openRenewal, type Renewal } from './identity/renewal.ts';
 import type { GatewaySettings } from './settings.ts';
+import { grpcLinks } from './uplink/link.grpc.ts';
 import { openUplink, type Uplink } from './uplink/uplink.ts';
 import { VERSION } from './version.ts';
 
@@ -38,7 +39,7 @@ export function wireGateway(options: {
   const store = openBufferStore(join(settings.dataDir, 'buffer.sqlite'), runtime);
   const opened = openBuffer(store, { runtime, settings: settings.buffer });
   const buffer = decoration.buffer?.(opened.buffer) ?? opened.buffer;
-  const credentials = loadCredentials(settings.dataDir);
+  const credentials = credentialsOr(settings.dataDir);
   const broker = openBroker({
     buffer,
     settings: settings.mqtt,
@@ -46,15 +47,16 @@ export function wireGateway(options: {
     traceSampleRatio: settings.tracing.exporter === 'none' ? 0 : settings.tracing.sampleRatio,
     runtime,
   });
-  const line = credentials
-    ? wireLine({ buffer, broker, credentials, settings, runtime })
-    : { uplink: undefined, modules: [notEnrolled(runtime)] };
+  const line =
+    credentials instanceof AppError
+      ? { uplink: undefined, modules: [offline(credentials, runtime)] }
+      : wireLine({ buffer, broker, credentials, settings, runtime });
   return {
     modules: [opened.module, broker.module, ...line.modules],
     buffer,
     broker,
     uplink: line.uplink,
-    credentials,
+    credentials: credentials instanceof AppError ? undefined : credentials,
   };
 }
 
@@ -81,17 +83,27 @@ function wireLine(options: {
     identity: () => ({ ...current, grpcUrl: settings.cloud.grpcUrl ?? current.grpcUrl }),
     settings: settings.uplink,
     runtime,
+    openLink: grpcLinks({ runtime, settings: settings.uplink }),
     softwareVersion: VERSION,
     connectedDevices: broker.connections,
   });
   return { uplink, modules: [renewal.module, uplink.module] };
 }
 
+/** The credentials, or why there are none. A damaged file must not keep devices' messages out (I2). */
+function credentialsOr(dataDir: string): GatewayCredentials | AppError {
+  const hint = 'run: holdfast-gateway enroll CLAIM-CODE --cloud https://…';
+  try {
+    const credentials = loadCredentials(dataDir);
+    return credentials ?? new AppError('NOT_ENROLLED', 'this gateway is not enrolled', { hint });
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'STORE_DAMAGED') return error;
+    throw error;
+  }
+}
+
 /** Messages are kept on disk meanwhile; /readyz says what is missing. */
-function notEnrolled(runtime: Runtime): Module {
-  const { message, hint } = new AppError('NOT_ENROLLED', 'this gateway is not enrolled', {
-    hint: 'run: holdfast-gateway enroll CLAIM-CODE --cloud https://…',
-  });
+function offline({ message, hint }: AppError, runtime: Runtime): Module {
   return {
     name: 'uplink',
     needs: ['buffer'],

@@ -10,11 +10,11 @@ import { createPositionsConsumer } from './events/positions-consumer.ts';
 import type { StreamDeps } from './gateway-stream.ts';
 import { startLostSweep } from './lost-sweep.ts';
 import { createMeters } from './meters.ts';
-import { drainingError, syncHandler } from './routes/sync.ts';
 import type { EdgeLinkSettings } from './settings.ts';
 import { edgeLinkMigrations } from './store/migrations.ts';
 import type { EdgeLinkTables } from './store/tables.ts';
 import { createStreamRegistry } from './stream-registry.ts';
+import { drainingError, syncHandler } from './sync-handler.ts';
 
 export interface EdgeLinkDeps {
   readonly sql: OpenSql;

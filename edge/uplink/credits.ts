@@ -4,6 +4,12 @@
  */
 export const SHARE_MAX = 0.75;
 
+/**
+ * So many blocks of a kind are in flight at most. A backlog compresses well: by bytes alone hundreds
+ * of its blocks would stand before a live reading in every queue on the way.
+ */
+export const BLOCKS_IN_FLIGHT_MAX = { live: 64, backlog: 16 } as const;
+
 export const SEND_KINDS = ['live', 'backlog'] as const;
 export type SendKind = (typeof SEND_KINDS)[number];
 
@@ -20,19 +26,22 @@ export interface Credits {
 /** `windowBytes` is what the Welcome granted. */
 export function createCredits(windowBytes: number): Credits {
   const inFlight: Record<SendKind, number> = { live: 0, backlog: 0 };
+  const blocks: Record<SendKind, number> = { live: 0, backlog: 0 };
   let available = windowBytes;
   return {
     allows(kind, bytes) {
       // One block always goes: credits below a block's size must not stop the gateway for ever.
-      if (inFlight.live + inFlight.backlog === 0) return true;
-      if (bytes > available) return false;
-      return inFlight[kind] === 0 || inFlight[kind] + bytes <= windowBytes * SHARE_MAX;
+      if (blocks.live + blocks.backlog === 0) return true;
+      if (bytes > available || blocks[kind] >= BLOCKS_IN_FLIGHT_MAX[kind]) return false;
+      return blocks[kind] === 0 || inFlight[kind] + bytes <= windowBytes * SHARE_MAX;
     },
     take(kind, bytes) {
+      blocks[kind]++;
       inFlight[kind] += bytes;
       available -= bytes;
     },
     settle(kind, bytes) {
+      blocks[kind]--;
       inFlight[kind] -= bytes;
     },
     grant(bytes) {

@@ -31,7 +31,7 @@ export function linkError(failure: LinkFailure, certificate: CertificateAge): Ap
   if (FOREIGN_AUTHORITY.test(details)) {
     return new AppError('CA_MISMATCH', "the cloud's certificate is of another authority", {
       cause,
-      hint: 'check the address of the cloud; if its authority was replaced, enrol this gateway again',
+      hint: 'check the address of the cloud; if its authority was replaced, enrol again',
     });
   }
   if (WRONG_NAME.test(details)) {

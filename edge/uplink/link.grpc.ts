@@ -6,14 +6,16 @@ import { EdgeLinkServiceClient } from '@holdfast/shared/contracts/gen/holdfast/e
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { Clock } from '@holdfast/shared/runtime/clock.ts';
 import { grpcChannelOptions } from '@holdfast/shared/runtime/grpc.ts';
+import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { GatewayCredentials } from '../identity/credentials.ts';
 import type { Link, LinkEvents, OpenLink } from './link.ts';
 import { linkError } from './link-error.ts';
+import type { UplinkSettings } from './settings.ts';
 
 export interface GrpcLinkOptions {
-  readonly clock: Clock;
-  /** A peer that accepts TCP and never speaks is given up after this. */
-  readonly connectTimeoutMs: number;
+  readonly runtime: Pick<Runtime, 'clock'>;
+  /** A peer that accepts TCP and never speaks is given up after `connectTimeoutMs`. */
+  readonly settings: Pick<UplinkSettings, 'connectTimeoutMs'>;
 }
 
 /**
@@ -27,14 +29,15 @@ export function grpcLinks(options: GrpcLinkOptions): OpenLink {
 function openGrpcLink(
   identity: GatewayCredentials,
   events: LinkEvents,
-  { clock, connectTimeoutMs }: GrpcLinkOptions,
+  { runtime, settings }: GrpcLinkOptions,
 ): Link {
+  const { clock } = runtime;
   const client = clientOf(identity);
   const call = client.sync();
   const unsent = new Set<() => void>();
   let reason: AppError | undefined;
   let over = false;
-  const connecting = clock.after(connectTimeoutMs, () => {
+  const connecting = clock.after(settings.connectTimeoutMs, () => {
     if (client.getChannel().getConnectivityState(false) === connectivityState.READY) return;
     cancel(new AppError('DEADLINE_EXCEEDED', 'the cloud accepts connections and does not speak'));
   });
@@ -90,7 +93,8 @@ function clientOf(identity: GatewayCredentials): EdgeLinkServiceClient {
   return new EdgeLinkServiceClient(target, secrets, {
     ...grpcChannelOptions(),
     'grpc.use_local_subchannel_pool': 1,
-    // An address is no server name (RFC 6066 §3): this one is sent in its place, and the address is what is checked.
+    // An address is no server name (RFC 6066 §3): this one is sent in its place, and the address is
+    // what is checked.
     ...(address ? { 'grpc.ssl_target_name_override': 'localhost' } : {}),
   });
 }

@@ -28,7 +28,7 @@ function world(blocks: Partial<Record<Lane, number>>, creditBytes = 1_000_000) {
   const session = new UplinkSession({
     incarnation: INCARNATION,
     positions,
-    peek: (incarnation, lane, from, limit) =>
+    peek: (...[incarnation, lane, from, limit]) =>
       sealed
         .filter((one) => one.incarnation === incarnation && one.lane === lane)
         .filter(({ range }) => range.first >= from)

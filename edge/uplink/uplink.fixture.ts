@@ -59,7 +59,8 @@ export class MemoryBuffer {
     return [head];
   }
 
-  sealed(_incarnation: string, lane: Lane, from: bigint, limit: number): readonly BlockHead[] {
+  sealed(...where: Parameters<GatewayBuffer['sealed']>): readonly BlockHead[] {
+    const [, lane, from, limit] = where;
     const over = union(this.position.acknowledged, this.position.settled);
     return this.#sealed
       .filter((head) => head.lane === lane && head.range.first >= from)
@@ -92,7 +93,8 @@ export class MemoryBuffer {
     this.log.push(`acknowledged ${acknowledged.contiguous}`);
   }
 
-  async park(_incarnation: string, lane: Lane, range: BlockHead['range'], reason: string) {
+  async park(...what: Parameters<GatewayBuffer['park']>) {
+    const [, lane, range, reason] = what;
     this.parked.push(`${lane} ${range.first}-${range.last} ${reason}`);
     this.settle(range);
   }

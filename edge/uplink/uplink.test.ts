@@ -24,8 +24,20 @@ const credentials = {
   ca: '',
 };
 
-function world(buffer = new MemoryBuffer()) {
+/** Time in small steps: what waits for a promise sets its timers in between. */
+function steadyClock() {
   const clock = simulatedClock();
+  return {
+    ...clock,
+    async advance(ms: number): Promise<void> {
+      for (let passed = 0; passed < ms; passed += 20) await clock.advance(20);
+      await clock.advance(0);
+    },
+  };
+}
+
+function world(buffer = new MemoryBuffer()) {
+  const clock = steadyClock();
   const cloud = new ScriptedCloud();
   const steps: string[] = [];
   const runtime = testRuntime({

@@ -4,9 +4,9 @@ import type { Module } from '@holdfast/shared/runtime/modules.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { Buffer as GatewayBuffer } from '../buffer/buffer.ts';
 import type { GatewayCredentials } from '../identity/credentials.ts';
-import { grpcLinks } from './link.grpc.ts';
 import type { OpenLink } from './link.ts';
 import { createMeters } from './meters.ts';
+import { startOfflineSealer } from './offline-sealer.ts';
 import { retryDelayMs } from './retry-delay.ts';
 import type { UplinkSettings } from './settings.ts';
 import { fencedError, type StreamEnd, UplinkStream } from './uplink-stream.ts';
@@ -17,12 +17,12 @@ export interface OpenUplinkOptions {
   readonly identity: () => GatewayCredentials;
   readonly settings: UplinkSettings;
   readonly runtime: Runtime;
+  /** How to reach the cloud. */
+  readonly openLink: OpenLink;
   readonly softwareVersion: string;
   readonly connectedDevices?: () => number;
   /** Told the cloud's clock, microseconds since 1970, at each Welcome. */
   readonly onCloudTime?: (unixMicros: bigint) => void;
-  /** How to reach the cloud; gRPC over mutual TLS unless a test says otherwise. */
-  readonly openLink?: OpenLink;
 }
 
 export interface UplinkState {
@@ -61,30 +61,35 @@ export function openUplink(options: OpenUplinkOptions): Uplink {
 
 class ReconnectingUplink {
   readonly #options: OpenUplinkOptions;
-  readonly #openLink: OpenLink;
   readonly #meters;
   readonly #stopping = new AbortController();
   #phase: UplinkState['phase'] = 'stopped';
   #error: AppError | undefined;
   #lines: ReadonlyMap<Lane, bigint> = new Map();
   #stream: UplinkStream | undefined;
+  #sealer: ReturnType<typeof startOfflineSealer> | undefined;
   #running: Promise<void> | undefined;
 
   constructor(options: OpenUplinkOptions) {
     this.#options = options;
-    const { clock, metrics } = options.runtime;
-    const { connectTimeoutMs } = options.settings;
-    this.#openLink = options.openLink ?? grpcLinks({ clock, connectTimeoutMs });
-    this.#meters = createMeters(metrics);
+    this.#meters = createMeters(options.runtime.metrics);
     this.#meters.connected.set(0);
   }
 
   start(): void {
+    const { buffer, runtime } = this.#options;
+    this.#sealer = startOfflineSealer({
+      buffer,
+      clock: runtime.clock,
+      isStreaming: () => this.#phase === 'streaming',
+      onError: (error) => runtime.log.warn({ err: error }, 'the backlog is not sealed'),
+    });
     this.#running = this.#run();
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
+    await this.#sealer?.stop();
     await this.#stream?.stop();
     await this.#running;
     if (this.#phase !== 'fenced') this.#phase = 'stopped';
@@ -126,7 +131,6 @@ class ReconnectingUplink {
         ...this.#options,
         credentials: this.#options.identity(),
         meters: this.#meters,
-        openLink: this.#openLink,
         connectedDevices: this.#options.connectedDevices ?? (() => 0),
         onStreaming: (lines) => this.#streaming(lines),
         onCloudTime: this.#options.onCloudTime ?? (() => {}),

@@ -1,5 +1,5 @@
 import { createPublicKey } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   openAuthorityIn,
@@ -164,10 +164,10 @@ describe('an expired certificate', () => {
     const device = await connectNumbered(house, 'meanwhile');
     await device.publish(3);
     await device.close();
-    await house.gateway.stop();
   });
 
   it('is renewed by the gateway itself when the cloud is there', async () => {
+    await house.gateway.stop();
     house.gateway.start();
     await house.gatewayReady();
     await eventually('the reading from before', async () => {
@@ -178,17 +178,26 @@ describe('an expired certificate', () => {
   });
 });
 
-it('a damaged identity file is named, with what to do', async () => {
-  const dir = mkdtempSync(join(house.dir, 'damaged-'));
-  const whole = readFileSync(join(house.dir, 'gateway/identity.json'), 'utf8');
-  writeFileSync(join(dir, 'identity.json'), whole.slice(0, 100));
-  const [mqtt, pages] = await freePorts(2);
-  const { code, stderr } = await runEntry('edge/main.ts', ['run'], {
-    HOLDFAST_DATA_DIR: dir,
-    HOLDFAST_MQTT_PORT: String(mqtt),
-    HOLDFAST_PAGES_PORT: String(pages),
+it('a damaged identity file is named, and messages are kept meanwhile', async () => {
+  await house.gateway.stop();
+  const file = join(house.dir, 'gateway/identity.json');
+  const whole = readFileSync(file, 'utf8');
+  writeFileSync(file, whole.slice(0, 100));
+  house.gateway.start();
+  await house.gatewayReady();
+  const named = new RegExp(`${file} cannot be read; restore it from a backup`);
+  expect(await detailOf('uplink')).toMatch(named);
+  const enrolled = await house.gatewayCli('enroll', await house.claim(), '--cloud', cloudUrl);
+  expect(enrolled.code).toBe(1);
+  expect(enrolled.stderr).toContain(`STORE_DAMAGED: ${file} cannot be read`);
+  const device = await connectNumbered(house, 'kept');
+  await device.publish(2);
+  await device.close();
+  await house.gateway.stop();
+  writeFileSync(file, whole);
+  house.gateway.start();
+  await house.gatewayReady();
+  await eventually('the reading that was kept', async () => {
+    return (await latest(house, 'kept'))?.get(NUMBERED_METRIC)?.value === 2;
   });
-  expect(code).toBe(1);
-  expect(stderr).toMatch(/STORE_DAMAGED: .*identity\.json cannot be read\n {2}restore it/);
-  rmSync(dir, { recursive: true });
 });

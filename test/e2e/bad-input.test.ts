@@ -67,7 +67,7 @@ async function publishAndClose(
   topic: string,
   payload: string,
 ): Promise<unknown> {
-  const closed = new Promise((resolve) => client.once('close', resolve));
+  const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
   const published = client.publishAsync(topic, payload, { qos: 1 }).then(
     () => 'acknowledged',
     () => 'not acknowledged',

@@ -1,5 +1,11 @@
 import { join } from 'node:path';
 import {
+  accepted,
+  blockOf,
+  helloOf,
+  RawStream,
+} from '@holdfast/cloud/edge-link/raw-stream.fixture.ts';
+import {
   type Block,
   RefusalReason,
   Lane as WireLane,
@@ -8,7 +14,6 @@ import { openSqliteFile } from '@holdfast/shared/runtime/sqlite.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type CloudWorld, cloudWorld } from './edge-stream/cloud.fixture.ts';
 import { until } from './edge-stream/gateway.fixture.ts';
-import { accepted, blockOf, helloOf, RawStream } from './edge-stream/raw-stream.fixture.ts';
 
 const streams: RawStream[] = [];
 let cloud: CloudWorld;

@@ -84,6 +84,7 @@ describe('a gateway and the cloud', () => {
     const found = await logged();
     expect(found.size).toBe(420);
     expect([...found.values()].filter((payloads) => payloads.length !== 1)).toEqual([]);
+    await until('it is reported', async () => (await gatewayEvents()).length >= 2);
     const told = await gatewayEvents();
     expect(told.slice(0, 2)).toEqual(['gateway.connected.v1', 'gateway.reported.v1']);
     expect(online.uplink.module.degraded?.()).toBeUndefined();
@@ -98,8 +99,8 @@ describe('a gateway and the cloud', () => {
     await gateway.accept(10);
     await cloud.start();
     await until('all is delivered', () => gateway.pending() === 0, 2_000);
-    const told = await gatewayEvents();
-    expect(told).toContain('gateway.disconnected.v1 draining');
+    const told = async () => (await gatewayEvents()).includes('gateway.disconnected.v1 draining');
+    await until('the events tell why it was away', told);
     expect((await logged()).size).toBe(10);
   });
 
@@ -153,7 +154,8 @@ describe('two copies of one gateway', () => {
     await until('the original is fenced', () => again.uplink.state().phase === 'fenced');
     expect(copy.uplink.module.degraded?.()).toContain('enrol');
     expect(copy.pending()).toBe(1);
-    expect(await gatewayEvents()).toContain('gateway.fenced.v1 turn');
+    const told = async () => (await gatewayEvents()).includes('gateway.fenced.v1 turn');
+    await until('the events tell of the fence', told);
   });
 });
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { eventually } from './eventually.ts';
 import { freePorts } from './free-ports.ts';
-import { ROOT, TestProcess } from './process.ts';
+import { COMPILE_CACHE, ROOT, TestProcess } from './process.ts';
 
 const REQUEST_TIMEOUT_MS = 10_000;
 
@@ -145,7 +145,7 @@ export async function runEntry(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
 ): Promise<RunResult> {
-  const options = { env: { ...process.env, ...env }, timeout: 30_000 };
+  const options = { env: { ...process.env, ...COMPILE_CACHE, ...env }, timeout: 30_000 };
   try {
     const done = await promisify(execFile)(process.execPath, [`${ROOT}${entry}`, ...args], options);
     return { code: 0, ...done };

@@ -12,7 +12,7 @@ const DEVICES = 10;
  * moment.
  */
 const NOISE_FIELDS = 12;
-const BACKLOG_MESSAGES_MIN = 40_000;
+const BACKLOG_MESSAGES_MIN = 30_000;
 const BURST_MESSAGES = 100;
 const STEADY_PERIOD_MS = 100;
 const LIVE_DEVICE = 'outage-live';

@@ -84,7 +84,7 @@ export class SimulatedGateway {
     this.session = new UplinkSession({
       incarnation: disk.incarnation,
       positions,
-      peek: (_incarnation, lane, from, limit) => openBlocks(disk, lane, from).slice(0, limit),
+      peek: (...[, lane, from, limit]) => openBlocks(disk, lane, from).slice(0, limit),
     });
     const { incarnation, turn } = disk;
     const gatewayId = GATEWAY_ID;

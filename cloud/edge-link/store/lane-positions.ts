@@ -10,7 +10,7 @@ import {
 import type { Reader } from '@holdfast/shared/platform/sql/sql.ts';
 import type { Transaction } from 'kysely';
 import type { BatchIdentity } from '../domain/batch-event.ts';
-import { compareBlock, type KnownBlock } from '../domain/block-judgement.ts';
+import { compareBlock, type KnownBlock, overlaps } from '../domain/block-judgement.ts';
 import { type ParkedBlock, park } from './parked-blocks.ts';
 import { positionFromColumns, positionToColumns } from './position-columns.ts';
 import type { EdgeLinkTables } from './tables.ts';
@@ -144,7 +144,7 @@ async function applyLane(
   const parked: ParkedBlock[] = [];
   let durable = before.durable;
   for (const logged of batches) {
-    const reason = await objection(tx, durable, logged.batch, applied);
+    const reason = await objection(tx, logged.batch, { durable, applied });
     if (reason === 'repeat') continue;
     if (reason === undefined) {
       applied.push(logged);
@@ -153,19 +153,20 @@ async function applyLane(
   }
   for (const block of parked) await park(tx, block);
   if (applied.length === 0) return parked.length;
-  await storePosition(tx, key, durable, before.blockCount + BigInt(applied.length));
+  const blockCount = before.blockCount + BigInt(applied.length);
+  await storePosition(tx, key, { durable, blockCount });
   await rememberBlocks(tx, applied);
-  const stride = (before.blockCount + BigInt(applied.length)) / PRUNE_STRIDE;
-  if (stride !== before.blockCount / PRUNE_STRIDE) await forgetOldBlocks(tx, key);
+  if (blockCount / PRUNE_STRIDE !== before.blockCount / PRUNE_STRIDE) {
+    await forgetOldBlocks(tx, key);
+  }
   return parked.length;
 }
 
 /** Why a block of the log is not applied; undefined when it is. */
 async function objection(
   tx: Tx,
-  durable: PositionSet,
   batch: BatchIdentity,
-  applied: readonly LoggedBatch[],
+  { durable, applied }: { durable: PositionSet; applied: readonly LoggedBatch[] },
 ): Promise<'repeat' | 'conflict' | 'partly-covered' | undefined> {
   const covered = coverage(durable, batch.range);
   if (covered === 'disjoint') return undefined;
@@ -175,15 +176,15 @@ async function objection(
 }
 
 function overlapping(applied: readonly LoggedBatch[], { range }: BatchIdentity): KnownBlock[] {
-  return applied
-    .map(({ batch }) => batch)
-    .filter((other) => other.range.first <= range.last && range.first <= other.range.last);
+  return applied.map(({ batch }) => batch).filter((other) => overlaps(other.range, range));
 }
 
-async function lanePosition(
-  tx: Tx,
-  key: LaneKey,
-): Promise<{ durable: PositionSet; blockCount: bigint }> {
+interface StoredLane {
+  readonly durable: PositionSet;
+  readonly blockCount: bigint;
+}
+
+async function lanePosition(tx: Tx, key: LaneKey): Promise<StoredLane> {
   const row = await tx
     .selectFrom('lane_positions')
     .selectAll()
@@ -198,8 +199,7 @@ async function lanePosition(
 async function storePosition(
   tx: Tx,
   key: LaneKey,
-  durable: PositionSet,
-  blockCount: bigint,
+  { durable, blockCount }: StoredLane,
 ): Promise<void> {
   const columns = { ...positionToColumns(durable), block_count: blockCount };
   await tx

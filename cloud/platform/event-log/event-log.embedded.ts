@@ -98,12 +98,8 @@ class EmbeddedLog implements EventLog {
     return records.length === 0 ? [] : this.#topic(topic).appender.append(records);
   }
 
-  async read(
-    topic: Topic,
-    partition: number,
-    from: bigint,
-    limit: number,
-  ): Promise<readonly LogEvent[]> {
+  async read(...wanted: Parameters<EventLog['read']>): Promise<readonly LogEvent[]> {
+    const [topic, partition, from, limit] = wanted;
     return this.#topic(topic, partition).file.read(partition, from, limit);
   }
 
@@ -118,24 +114,9 @@ class EmbeddedLog implements EventLog {
 
   async subscribe(subscribe: SubscribeOptions): Promise<LogSubscription> {
     assert(subscribe.batchMax >= 1, 'a batch has room for an event');
-    const world = this.#world;
+    this.#assertOpen();
     const member = `${this.#process}.${this.#memberCount++}`;
-    const parts = subscribe.topics.map((name) => {
-      const { file, subscriptions } = this.#topic(name);
-      const onGroupChanged = (): void => this.#peers.lookSoon();
-      const part = new TopicSubscription({
-        world,
-        groups: this.#groups,
-        commits: this.#commits,
-        file,
-        member,
-        subscribe,
-        onGroupChanged,
-      });
-      subscriptions.add(part);
-      this.#peers.add(part);
-      return part;
-    });
+    const parts: TopicSubscription[] = [];
     let stopping: Promise<void> | undefined;
     const subscription: LogSubscription = {
       stop: () => {
@@ -144,12 +125,35 @@ class EmbeddedLog implements EventLog {
       },
     };
     this.#subscriptions.add(subscription);
+    try {
+      for (const topic of new Set(subscribe.topics))
+        parts.push(this.#join(topic, member, subscribe));
+    } catch (cause) {
+      await subscription.stop();
+      throw cause;
+    }
     return subscription;
   }
 
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  #join(name: Topic, member: string, subscribe: SubscribeOptions): TopicSubscription {
+    const { file, subscriptions } = this.#topic(name);
+    const part = new TopicSubscription({
+      world: this.#world,
+      groups: this.#groups,
+      commits: this.#commits,
+      file,
+      member,
+      subscribe,
+      onGroupChanged: () => this.#peers.lookSoon(),
+    });
+    this.#peers.add(part);
+    subscriptions.add(part);
+    return part;
   }
 
   async #stop(subscription: LogSubscription, parts: readonly TopicSubscription[]): Promise<void> {

@@ -32,8 +32,8 @@ export class Peers {
 
   add(subscription: TopicSubscription): void {
     this.#renewWhenDue();
-    this.#subscriptions.add(subscription);
     subscription.rebalance();
+    this.#subscriptions.add(subscription);
     this.#timer ??= this.#again(this.#options.pollMs);
   }
 

@@ -7,7 +7,13 @@ import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openEmbeddedLog } from '../event-log/event-log.embedded.ts';
 import type { OutboxTask } from './outbox.case.child.ts';
-import { type CaseTables, caseOutbox, MIGRATIONS, sampleEvent } from './outbox.fixture.ts';
+import {
+  type CaseTables,
+  caseOutbox,
+  effectsOf,
+  MIGRATIONS,
+  sampleEvent,
+} from './outbox.fixture.ts';
 
 /** Enough to keep each partition busy. */
 const SUBJECTS = Array.from({ length: 20 }, (_, i) => `gw_${i}`);
@@ -32,12 +38,12 @@ for (const { technology, title, skip } of TECHNOLOGIES) {
       }
       await world.dispose();
     });
-    it.each(['outbox.publish.before', 'outbox.published', 'outbox.removed'])(
+    it.each(['outbox.published', 'outbox.removed'])(
       'publish everything in order with two relays, one killed at %s',
       (step) => publishesEverything(step),
       60_000,
     );
-    it.each(['sql.committed', 'event-log.batch.handled', 'event-log.offset.committed'])(
+    it.each(['sql.committed', 'event-log.offset.committed'])(
       'make each effect once with two consumers, one killed at %s',
       (step) => makesEachEffectOnce(step),
       60_000,

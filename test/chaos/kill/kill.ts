@@ -6,6 +6,7 @@ import { freePorts } from '../../e2e/free-ports.ts';
 import { type House, prepareHouse } from '../../e2e/house.ts';
 import type { TestProcess } from '../../e2e/process.ts';
 import { audit, type LaneTotals, readDelivered, type Verdict } from './audit.ts';
+import { drawStep } from './drawn-steps.ts';
 import { type Hop, startHop } from './hop.ts';
 import { PLANT_VARIABLE, SENTENCE_VARIABLE, type Sentence } from './killing-steps.ts';
 import { type Load, startLoad } from './load.ts';
@@ -13,10 +14,9 @@ import type { Plant } from './plants.ts';
 
 const CLIENT_COUNT = 6;
 const PUBLISH_SHARE = 0.4;
-/** A victim dies within so many steps, or by the clock, which starts when it is ready. */
-const STEPS_MAX = 150;
-const READY_TIMEOUT_MS = 20_000;
-const PATIENCE_MS_MAX = 1_500;
+const READY_TIMEOUT_MS = 30_000;
+/** A victim that does not come to its step is killed so long after it was ready, at most. */
+const PATIENCE_MS_MAX = 1_600;
 /** One cycle in so many has a partition beside the kill. */
 const PARTITION_EVERY = 6;
 const PARTITION_MS_MAX = 1_500;
@@ -107,7 +107,7 @@ async function runCycle(world: World, cycle: number): Promise<readonly string[]>
       note(world, 'clock');
     }
     const recordFile = join(house.dir, `${name}-${cycle}.step`);
-    const sentence = { afterSteps: 1 + random.int(STEPS_MAX), recordFile };
+    const sentence = { ...drawStep(random, name), recordFile };
     victim.start({ [SENTENCE_VARIABLE]: JSON.stringify(sentence) });
     doomed.push({ victim, sentence });
   }

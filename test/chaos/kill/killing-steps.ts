@@ -1,8 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import type { Steps } from '@holdfast/shared/runtime/steps.ts';
 
-/** Where a victim is to die: after so many steps of its durable paths. */
+/** Where a victim is to die: when it reached a step so often. */
 export interface Sentence {
+  /** Undefined: any step counts. */
+  readonly step?: string | undefined;
   readonly afterSteps: number;
   /** The name of the step at which it died is written here. */
   readonly recordFile: string;
@@ -16,6 +18,7 @@ export function killingSteps(sentence: Sentence): Steps {
   let left = sentence.afterSteps;
   return {
     reach(step) {
+      if (sentence.step !== undefined && sentence.step !== step) return;
       if (--left > 0) return;
       writeFileSync(sentence.recordFile, step);
       process.kill(process.pid, 'SIGKILL');

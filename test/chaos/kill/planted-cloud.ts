@@ -4,9 +4,11 @@ import type { Transaction } from 'kysely';
 import type { EventLog } from '../../../cloud/platform/event-log/event-log.ts';
 import type { TelemetryTables } from '../../../cloud/telemetry/store/tables.ts';
 import type { Decoration } from '../../../cloud/wiring.ts';
+import { overlay } from './overlay.ts';
 import type { Plant } from './plants.ts';
 
 const APPEND_DELAY_MS = 100;
+const POSITION_DELAY_MS = 50;
 
 /** The cloud's ports with one bug. */
 export function plantInCloud(plant: Plant, runtime: Runtime): Decoration {
@@ -20,13 +22,12 @@ export function plantInCloud(plant: Plant, runtime: Runtime): Decoration {
 }
 
 function appendLater(log: EventLog, { clock }: Runtime): EventLog {
-  return {
-    ...log,
+  return overlay(log, {
     async append(topic, records) {
       clock.after(APPEND_DELAY_MS, () => void log.append(topic, records));
       return records.map(({ key }) => ({ partition: log.partitionOf(topic, key), offset: 0n }));
     },
-  };
+  });
 }
 
 function positionLater(open: OpenSql, runtime: Runtime): OpenSql {
@@ -40,9 +41,11 @@ function positionLater(open: OpenSql, runtime: Runtime): OpenSql {
 type Stream = TelemetryTables['streams'];
 
 /** Runs each transaction without the positions that it moves, and moves them in a second one. */
-function splitTransactions(sql: Sql<TelemetryTables>, { steps }: Runtime): Sql<TelemetryTables> {
-  return {
-    ...sql,
+function splitTransactions(
+  sql: Sql<TelemetryTables>,
+  { steps, clock }: Runtime,
+): Sql<TelemetryTables> {
+  return overlay(sql, {
     async transaction(work) {
       let moved: Stream[] = [];
       const result = await sql.transaction((tx) => {
@@ -51,6 +54,7 @@ function splitTransactions(sql: Sql<TelemetryTables>, { steps }: Runtime): Sql<T
       });
       if (moved.length === 0) return result;
       steps.reach('planted.position.before-commit');
+      await clock.sleep(POSITION_DELAY_MS);
       await sql.transaction(async (tx) => {
         for (const { contiguous, ranges, ...row } of moved) {
           await tx
@@ -64,7 +68,7 @@ function splitTransactions(sql: Sql<TelemetryTables>, { steps }: Runtime): Sql<T
       });
       return result;
     },
-  };
+  });
 }
 
 function withoutPositions(

@@ -3,6 +3,7 @@ import { blockChecksum } from '@holdfast/shared/lib/block-checksum.ts';
 import { uuidV7 } from '@holdfast/shared/lib/ids.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { AppendOutcome, Buffer as GatewayBuffer } from '../../../edge/buffer/buffer.ts';
+import { overlay } from './overlay.ts';
 import type { Plant } from './plants.ts';
 
 const COMMIT_DELAY_MS = 30;
@@ -50,16 +51,4 @@ function bugs(
       },
     },
   };
-}
-
-/** `target` with some methods replaced; the others keep their own `this`. */
-function overlay(target: GatewayBuffer, replaced: Partial<GatewayBuffer>): GatewayBuffer {
-  return new Proxy(target, {
-    get(_, name) {
-      const own = replaced[name as keyof GatewayBuffer];
-      if (own !== undefined) return own;
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
 }

@@ -5,6 +5,7 @@ import { openBufferStore } from '@holdfast/edge/buffer/buffer-file.sqlite.ts';
 import { bufferSettingsSchema } from '@holdfast/edge/buffer/buffer-settings.ts';
 import { openBuffer } from '@holdfast/edge/buffer/open-buffer.ts';
 import type { GatewayCredentials } from '@holdfast/edge/identity/credentials.ts';
+import { grpcLinks } from '@holdfast/edge/uplink/link.grpc.ts';
 import { uplinkSettingsSchema } from '@holdfast/edge/uplink/settings.ts';
 import { openUplink, type Uplink } from '@holdfast/edge/uplink/uplink.ts';
 import type { Lane } from '@holdfast/shared/contracts/lanes.ts';
@@ -36,11 +37,13 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayWorl
     runtime,
     settings: bufferSettingsSchema.parse({}),
   });
+  const settings = uplinkSettingsSchema.parse({ liveSealMs: 10, ...options.settings });
   const uplink = openUplink({
     buffer,
     identity: options.credentials,
-    settings: uplinkSettingsSchema.parse({ liveSealMs: 10, ...options.settings }),
+    settings,
     runtime,
+    openLink: grpcLinks({ runtime, settings }),
     softwareVersion: '0.1.0',
   });
   await uplink.module.start();

@@ -1,17 +1,16 @@
 import { type handleBidiStreamingCall, Metadata } from '@grpc/grpc-js';
-import type { GatewayName } from '@holdfast/shared/contracts/gateway-identity.ts';
 import type {
   SyncRequest,
   SyncResponse,
 } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { toGrpcStatus } from '@holdfast/shared/runtime/grpc.ts';
-import { peerOf } from '../domain/peer.ts';
-import { GatewayStream, type StreamDeps, type StreamSocket } from '../gateway-stream.ts';
+import { peerOf } from './domain/peer.ts';
+import { GatewayStream, type StreamDeps, type StreamSocket } from './gateway-stream.ts';
 
 type SyncCall = Parameters<handleBidiStreamingCall<SyncRequest, SyncResponse>>[0];
 
-export interface SyncRouteDeps extends StreamDeps {
+export interface SyncHandlerDeps extends StreamDeps {
   /** True once the process stops: gateways are told to come back later. */
   readonly draining: () => boolean;
 }
@@ -21,7 +20,7 @@ export interface SyncRouteDeps extends StreamDeps {
  * is looked at.
  */
 export function syncHandler(
-  deps: SyncRouteDeps,
+  deps: SyncHandlerDeps,
 ): handleBidiStreamingCall<SyncRequest, SyncResponse> {
   return (call) => {
     const refusal = deps.draining() ? drainingError() : undefined;
@@ -29,7 +28,9 @@ export function syncHandler(
     const socket = socketOf(call);
     if (refusal) return socket.end(refusal);
     if (!peer) return socket.end(unknownPeer());
-    carry(call, new GatewayStream(deps, peer, socket), peer, deps);
+    carry(call, new GatewayStream(deps, peer, socket), (err) => {
+      deps.runtime.log.debug({ err, gatewayId: peer.gatewayId }, 'the call failed');
+    });
   };
 }
 
@@ -40,17 +41,12 @@ export function drainingError(): AppError {
   });
 }
 
-function carry(
-  call: SyncCall,
-  stream: GatewayStream,
-  peer: GatewayName,
-  { runtime }: SyncRouteDeps,
-): void {
+function carry(call: SyncCall, stream: GatewayStream, onError: (error: unknown) => void): void {
   call.on('data', (request: SyncRequest) => stream.receive(request));
   call.on('end', () => void stream.end('closed'));
   call.on('cancelled', () => void stream.end('lost'));
-  call.on('error', (err) => {
-    runtime.log.debug({ err, gatewayId: peer.gatewayId }, 'the call failed');
+  call.on('error', (error) => {
+    onError(error);
     void stream.end('lost');
   });
 }

@@ -1,5 +1,4 @@
 import { type ClientDuplexStream, credentials, type ServiceError } from '@grpc/grpc-js';
-import type { GatewayCredentials } from '@holdfast/edge/identity/credentials.ts';
 import {
   type Block,
   BlockForm,
@@ -11,10 +10,20 @@ import {
   Lane as WireLane,
 } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
 import { blockChecksum } from '@holdfast/shared/lib/block-checksum.ts';
-import { until } from './gateway.fixture.ts';
+import { systemClock } from '@holdfast/shared/runtime/clock.ts';
 
 type Frame = NonNullable<SyncRequest['frame']>;
 type Answer = NonNullable<SyncResponse['frame']>;
+
+/** PEM texts, and where the cloud listens. */
+export interface RawCredentials {
+  readonly ca: string;
+  readonly key: string;
+  readonly certificate: string;
+  readonly grpcUrl: string;
+}
+
+const WAIT_MS_MAX = 10_000;
 
 /** A gateway that says whatever a test wants it to say. */
 export class RawStream {
@@ -25,7 +34,7 @@ export class RawStream {
   readonly #call: ClientDuplexStream<SyncRequest, SyncResponse>;
   #isOpen = false;
 
-  constructor({ ca, key, certificate, grpcUrl }: GatewayCredentials) {
+  constructor({ ca, key, certificate, grpcUrl }: RawCredentials) {
     const secrets = credentials.createSsl(
       Buffer.from(ca),
       Buffer.from(key),
@@ -129,4 +138,12 @@ export function blockOf(first: number, last: number, changes: Partial<Block> = {
     ...changes,
   };
   return { ...block, checksum: changes.checksum ?? blockChecksum(block) };
+}
+
+async function until(what: string, condition: () => boolean): Promise<void> {
+  const giveUpAt = systemClock.monotonicMs() + WAIT_MS_MAX;
+  while (!condition()) {
+    if (systemClock.monotonicMs() > giveUpAt) throw new Error(`waited in vain for ${what}`);
+    await systemClock.sleep(5);
+  }
 }

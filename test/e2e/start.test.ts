@@ -1,0 +1,269 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from './eventually.ts';
+import { freePorts } from './free-ports.ts';
+import { ROOT } from './process.ts';
+
+const READY_TIMEOUT_MS = 90_000;
+const END_TIMEOUT_MS = 30_000;
+
+let home: string;
+let ports: { http: number; edgeLink: number; mqtt: number; pages: number };
+let started: Start | undefined;
+beforeAll(async () => {
+  home = mkdtempSync(join(tmpdir(), 'holdfast-start-'));
+  const [http, edgeLink, mqtt, pages] = (await freePorts(4)) as [number, number, number, number];
+  ports = { http, edgeLink, mqtt, pages };
+});
+afterEach(async () => {
+  await started?.signal('SIGTERM');
+});
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+interface DevFile {
+  readonly pid: number;
+  readonly urls: { readonly console: string; readonly cloud: string; readonly mqtt: string };
+  readonly ports: Readonly<Record<string, number>>;
+  readonly pids: Readonly<Record<string, number>>;
+  readonly logins: readonly { readonly username: string; readonly password: string }[];
+}
+
+/** One `npm start`, without the bootstrap before it. */
+class Start {
+  stdout = '';
+  stderr = '';
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<number | null>;
+
+  constructor(args: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
+    this.#child = spawn(process.execPath, ['infra/local/dev.ts', ...args], {
+      cwd: ROOT,
+      env: {
+        ...process.env,
+        HOLDFAST_HOME: home,
+        HOLDFAST_HTTP_PORT: String(ports.http),
+        HOLDFAST_EDGE_LINK_PORT: String(ports.edgeLink),
+        HOLDFAST_MQTT_PORT: String(ports.mqtt),
+        HOLDFAST_PAGES_PORT: String(ports.pages),
+        ...env,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#child.stdout!.on('data', (chunk) => {
+      this.stdout += chunk;
+    });
+    this.#child.stderr!.on('data', (chunk) => {
+      this.stderr += chunk;
+    });
+    this.#ended = new Promise((resolve) => this.#child.once('close', resolve));
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  async ready(): Promise<DevFile> {
+    await eventually(
+      `READY after:\n${this.stderr}`,
+      () => {
+        if (this.#child.exitCode !== null) throw new Error(`it ended: ${this.stderr}`);
+        return /^READY$/m.test(this.stdout);
+      },
+      READY_TIMEOUT_MS,
+    );
+    return devFile();
+  }
+
+  /** The exit code. */
+  ended(): Promise<number | null> {
+    return this.#ended;
+  }
+
+  signal(name: NodeJS.Signals): Promise<number | null> {
+    this.#child.kill(name);
+    return this.#ended;
+  }
+}
+
+const devFilePath = (): string => join(home, 'dev.json');
+const devFile = (): DevFile => JSON.parse(readFileSync(devFilePath(), 'utf8')) as DevFile;
+
+function start(args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Start {
+  started = new Start(args, env);
+  return started;
+}
+
+/** Whether the process runs; one that has ended and was not waited for does not. */
+function isAlive(pid: number): boolean {
+  if (process.platform === 'linux') {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8') !== '';
+    } catch {
+      return false;
+    }
+  }
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+const gone = (pids: readonly number[]): Promise<true> =>
+  eventually(
+    `the end of ${pids}`,
+    () => (pids.some(isAlive) ? undefined : (true as const)),
+    END_TIMEOUT_MS,
+  );
+
+/** An answer of the API for the administrator of `dev.json`. */
+async function api<T>({ urls, logins }: DevFile, path: string): Promise<T> {
+  const admin = logins.find(({ username }) => username === 'admin');
+  const signedIn = await fetch(`${urls.cloud}/v1/auth/token`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(admin),
+  });
+  const { accessToken } = (await signedIn.json()) as { accessToken: string };
+  const headers = { authorization: `Bearer ${accessToken}` };
+  return (await (await fetch(urls.cloud + path, { headers })).json()) as T;
+}
+
+interface List<T> {
+  readonly items: readonly T[];
+}
+interface Gateway {
+  readonly id: string;
+  readonly state: string;
+}
+
+const deviceIds = async (file: DevFile): Promise<readonly string[]> => {
+  const { items } = await api<List<{ id: string }>>(file, '/v1/devices?limit=100');
+  return items.map(({ id }) => id);
+};
+
+const connectedGateway = (file: DevFile): Promise<Gateway> =>
+  eventually('a connected gateway', async () => {
+    const { items } = await api<List<Gateway>>(file, '/v1/gateways');
+    return items.find(({ state }) => state === 'connected');
+  });
+
+let firstGateway: Gateway;
+
+describe('npm start', () => {
+  it('prints one block with READY, URLs and logins, and readings of the recording are there', async () => {
+    const run = start();
+    const file = await run.ready();
+    const { console, cloud, mqtt } = file.urls;
+    expect(run.stdout).toMatch(/^READY\n( {2}\S.*\n)+$/);
+    for (const word of [console, mqtt, ...file.logins.map(({ password }) => password)]) {
+      expect(run.stdout).toContain(word);
+    }
+    expect([cloud, mqtt]).toEqual([
+      `http://127.0.0.1:${ports.http}`,
+      `mqtt://127.0.0.1:${ports.mqtt}`,
+    ]);
+    expect(file.pid).toBe(run.pid);
+    expect(Object.keys(file.pids)).toEqual(['cloud', 'gateway', 'sensors']);
+    expect(statSync(devFilePath()).mode & 0o777).toBe(0o600);
+    await eventually('readings of the recording', async () =>
+      (await deviceIds(file)).some((id) => id.startsWith('cold-01-')),
+    );
+    expect((await fetch(console)).headers.get('content-type')).toMatch(/^text\/html/);
+    firstGateway = await connectedGateway(file);
+
+    const second = new Start();
+    expect(await second.ended()).toBe(1);
+    expect(second.stderr).toContain(`already running as process ${run.pid}: ${console}`);
+    expect(devFile()).toEqual(file);
+
+    expect(await run.signal('SIGTERM')).toBe(0);
+    await gone(Object.values(file.pids));
+    expect(existsSync(devFilePath())).toBe(false);
+  });
+
+  it('takes the next port when one is in use, says so, and goes on with what it had', async () => {
+    const busy = [createServer(), createServer()];
+    const busyPorts = [ports.http, ports.edgeLink];
+    for (const [at, server] of busy.entries()) {
+      await new Promise<void>((resolve) => server.listen(busyPorts[at], '127.0.0.1', resolve));
+    }
+    const csv = join(home, 'tiny.csv');
+    writeFileSync(
+      csv,
+      'ts_iso,device,metric,value\n2026-01-05T06:00:00Z,lab-7,ph,6.9\n2026-01-05T06:00:01Z,lab-7,ph,7.1\n',
+    );
+    const run = start(['--recording', csv, '--speed', 'max']);
+    const file = await run.ready();
+    for (const server of busy) server.close();
+    expect(run.stderr).toContain(
+      `port ${ports.http} is in use, ${file.ports['http']} is taken (HOLDFAST_HTTP_PORT)`,
+    );
+    expect(run.stderr).toMatch(/port \d+ is in use, \d+ is taken \(HOLDFAST_EDGE_LINK_PORT\)/);
+    expect(file.ports['http']).not.toBe(ports.http);
+
+    await eventually('the device of --recording', async () => {
+      const ids = await deviceIds(file);
+      return ids.includes('lab-7') && ids.some((id) => id.startsWith('cold-01-'));
+    });
+    const { metrics } = await api<{ metrics: readonly { metric: string; value: number }[] }>(
+      file,
+      '/v1/devices/lab-7/latest',
+    );
+    expect(metrics).toMatchObject([{ metric: 'ph', value: 7.1 }]);
+    expect((await connectedGateway(file)).id).toBe(firstGateway.id);
+  });
+
+  it('stops what a killed start left, and --fresh starts empty', async () => {
+    const killed = start(['--no-simulation']);
+    const left = Object.values((await killed.ready()).pids);
+    expect(left).toHaveLength(2);
+    await killed.signal('SIGKILL');
+    expect(left.filter(isAlive)).toEqual(left);
+
+    const run = start(['--fresh', '--no-simulation']);
+    const file = await run.ready();
+    expect(left.filter(isAlive)).toEqual([]);
+    expect(run.stderr).toMatch(/stopping the gateway that an earlier start left \(process \d+\)/);
+    expect(run.stderr).not.toMatch(/is in use/);
+    expect((await connectedGateway(file)).id).not.toBe(firstGateway.id);
+    expect(await deviceIds(file)).toEqual([]);
+    expect(await run.signal('SIGINT')).toBe(0);
+    await gone(Object.values(file.pids));
+  });
+
+  it('stops in mid-start without leaving anything', async () => {
+    const run = start();
+    const children = await eventually('the first child', () => {
+      const text = readFileSync(join(home, 'processes.json'), 'utf8');
+      const { children } = JSON.parse(text) as { children: Record<string, { pid: number }> };
+      const pids = Object.values(children).map(({ pid }) => pid);
+      return pids.length > 0 && pids;
+    });
+    expect(await run.signal('SIGINT')).toBe(0);
+    await gone(children);
+    expect(run.stdout).toBe('');
+    expect(existsSync(join(home, 'processes.json'))).toBe(false);
+  });
+
+  it.for([
+    ['HOLDFAST_HTTP_HOST', '0.0.0.0', /listens on 127\.0\.0\.1 only, and HOLDFAST_HTTP_HOST is 0/],
+    ['HOLDFAST_MQTT_HOST', '::', /listens on 127\.0\.0\.1 only, and HOLDFAST_MQTT_HOST is ::/],
+    ['HOLDFAST_MQTT_PORT', 'high', /HOLDFAST_MQTT_PORT=high is no port/],
+  ] as const)('refuses %s=%s', async ([variable, value, reason]) => {
+    const run = start([], { [variable]: value });
+    expect(await run.ended()).toBe(1);
+    expect(run.stderr).toMatch(reason);
+    expect(run.stdout).toBe('');
+  });
+
+  it('names a recording that is not there', async () => {
+    const run = start(['--recording', 'nowhere.csv']);
+    expect(await run.ended()).toBe(1);
+    expect(run.stderr).toMatch(/there is no recording at .*nowhere\.csv \(--recording\)/);
+  });
+});
