@@ -88,6 +88,10 @@ describe('a gateway and the cloud', () => {
     const told = await gatewayEvents();
     expect(told.slice(0, 2)).toEqual(['gateway.connected.v1', 'gateway.reported.v1']);
     expect(online.uplink.module.degraded?.()).toBeUndefined();
+    await online.stop();
+    gateways.pop();
+    const ended = async () => (await gatewayEvents()).at(-1) === 'gateway.disconnected.v1 closed';
+    await until('its end is told', ended);
   });
 
   it('is back within two seconds of the cloud’s return', async () => {
@@ -102,6 +106,28 @@ describe('a gateway and the cloud', () => {
     const told = async () => (await gatewayEvents()).includes('gateway.disconnected.v1 draining');
     await until('the events tell why it was away', told);
     expect((await logged()).size).toBe(10);
+  });
+
+  it('brings live readings first, and the backlog beside them', async () => {
+    await cloud.start();
+    const { grpcUrl } = await cloud.credentials(GATEWAY);
+    const away = { ...(await cloud.credentials(GATEWAY)), grpcUrl: '127.0.0.1:1' };
+    let isAway = true;
+    const gateway = await gatewayOn('buffer.sqlite', {
+      credentials: () => (isAway ? away : { ...away, grpcUrl }),
+    });
+    for (let round = 0; round < 60; round++) await gateway.accept(2_000);
+    isAway = false;
+    await until('streaming', () => gateway.uplink.state().phase === 'streaming');
+    await gateway.accept(1);
+    await until('all is delivered', () => gateway.pending() === 0, 30_000);
+    const order = (await cloud.events('telemetry.batches')).map(
+      ({ headers }) => batchOf(headers)?.range.first ?? 0n,
+    );
+    const live = order.indexOf(120_001n);
+    expect(live).toBeGreaterThanOrEqual(0);
+    // Blocks of the backlog come after it, though they were accepted before.
+    expect(order.slice(live + 1).filter((first) => first < 120_001n).length).toBeGreaterThan(0);
   });
 
   it('carries a trace from the record to the log', async () => {
