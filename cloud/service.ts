@@ -7,6 +7,6 @@ export interface ServiceHandle {
   readonly module: Module;
   readonly routes?: (app: HttpApp) => void;
   readonly grpc?: readonly GrpcService[];
-  /** Ends streams that last as long as the process, in good order, before the gRPC listener closes. */
+  /** Ends streams that would last as long as the process, before the gRPC listener closes. */
   readonly drain?: () => Promise<void>;
 }

@@ -15,6 +15,9 @@ import { grpcLinks } from './uplink/link.grpc.ts';
 import { openUplink, type Uplink } from './uplink/uplink.ts';
 import { VERSION } from './version.ts';
 
+/** A wall clock that is further from the cloud's is not confirmed by it. */
+const CLOCK_ERROR_MS_MAX = 60_000;
+
 /** What a test may put between the buffer and its users. */
 export interface Decoration {
   readonly buffer?: (buffer: GatewayBuffer) => GatewayBuffer;
@@ -37,7 +40,12 @@ export function wireGateway(options: {
 }): GatewayParts {
   const { settings, runtime, decoration = {} } = options;
   const store = openBufferStore(join(settings.dataDir, 'buffer.sqlite'), runtime);
-  const opened = openBuffer(store, { runtime, settings: settings.buffer });
+  const clockConfirmed = false;
+  const opened = openBuffer(store, {
+    runtime,
+    settings: settings.buffer,
+    clockConfirmed: () => clockConfirmed,
+  });
   const buffer = decoration.buffer?.(opened.buffer) ?? opened.buffer;
   const credentials = credentialsOr(settings.dataDir);
   const broker = openBroker({
@@ -67,6 +75,7 @@ function wireLine(options: {
   readonly credentials: GatewayCredentials;
   readonly settings: GatewaySettings;
   readonly runtime: Runtime;
+  readonly onCloudTime: (cloudMs: number) => void;
 }): { uplink: Uplink; modules: Module[] } {
   const { buffer, broker, credentials, settings, runtime } = options;
   let current = credentials;
@@ -86,11 +95,16 @@ function wireLine(options: {
     openLink: grpcLinks({ runtime, settings: settings.uplink }),
     softwareVersion: VERSION,
     connectedDevices: broker.connections,
+    onCloudTime(unixMicros) {
+      const cloudMs = Number(unixMicros / 1000n);
+      renewal.noteTime(cloudMs);
+      options.onCloudTime(cloudMs);
+    },
   });
   return { uplink, modules: [renewal.module, uplink.module] };
 }
 
-/** The credentials, or why there are none. A damaged file must not keep devices' messages out (I2). */
+/** The credentials, or why there are none. A damaged file must not keep messages out (I2). */
 function credentialsOr(dataDir: string): GatewayCredentials | AppError {
   const hint = 'run: holdfast-gateway enroll CLAIM-CODE --cloud https://…';
   try {

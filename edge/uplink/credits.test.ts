@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createCredits } from './credits.ts';
+import { BLOCKS_IN_FLIGHT_MAX, createCredits } from './credits.ts';
 
 it('never lets one kind take the other’s share', () => {
   const credits = createCredits(100);
@@ -25,6 +25,13 @@ it('waits for credits that a settled block has not given back yet', () => {
   credits.take('backlog', 40);
   credits.settle('live', 60);
   expect(credits.allows('live', 10)).toBe(false);
+});
+
+it('lets only some blocks of a backlog stand before a live one, however small they are', () => {
+  const credits = createCredits(1_000_000);
+  for (let block = 0; block < BLOCKS_IN_FLIGHT_MAX.backlog; block++) credits.take('backlog', 1);
+  expect(credits.allows('backlog', 1)).toBe(false);
+  expect(credits.allows('live', 1)).toBe(true);
 });
 
 it('always lets one block go, however small the credits are', () => {

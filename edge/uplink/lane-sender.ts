@@ -92,7 +92,7 @@ export class LaneSender {
     if (this.lane === 'stock') return this.#nextInOrder(kind);
     if (kind === 'live' && this.#hold === 'backlog-only') return undefined;
     const head = this.#scan(kind);
-    if (!head || (kind === 'backlog' && head.range.last > this.#line)) return undefined;
+    if (!head || (kind === 'backlog' && head.range.first > this.#line)) return undefined;
     return kind === 'live' && this.#opensTooMany(head.range) ? undefined : head;
   }
 
@@ -159,7 +159,7 @@ export class LaneSender {
   #nextInOrder(kind: SendKind): BlockHead | undefined {
     const head = this.#scan('backlog');
     if (!head) return undefined;
-    return head.range.last <= this.#line === (kind === 'backlog') ? head : undefined;
+    return head.range.first <= this.#line === (kind === 'backlog') ? head : undefined;
   }
 
   #scan(cursor: SendKind): BlockHead | undefined {

@@ -142,6 +142,24 @@ describe('the order of a stream', () => {
   });
 });
 
+describe('a line that is down', () => {
+  it('sees the backlog cut meanwhile: a full block at once, less after a minute', async () => {
+    const { buffer, uplink, clock } = world();
+    await uplink.module.start();
+    await clock.advance(0);
+    const blocks = () => buffer.sealed('i1', 'telemetry', 1n, 10).length;
+    buffer.accept(4_095);
+    await clock.advance(0);
+    expect(blocks()).toBe(0);
+    buffer.accept(1);
+    await clock.advance(0);
+    expect(blocks()).toBe(1);
+    buffer.accept(5);
+    await clock.advance(60_000);
+    expect(blocks()).toBe(2);
+  });
+});
+
 describe('a cloud that falls silent', () => {
   it('is given up when it does not answer the Hello', async () => {
     const { uplink, cloud, clock } = world();

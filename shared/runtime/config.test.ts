@@ -49,6 +49,12 @@ test('names a wrong setting with its line, or its variable', () => {
   );
 });
 
+test('names a variable that begins like a section and is no setting of it', () => {
+  const load = (name: string) => () => loadConfig(schema, { env: { [name]: '1' } });
+  expect(load('HOLDFAST_MQTT_PROT')).toThrow(/HOLDFAST_MQTT_PROT: there is no such setting/);
+  expect(load('HOLDFAST_OTHER_THING')).not.toThrow();
+});
+
 test('explains a malformed or missing file', () => {
   expect(() => loadConfig(schema, { file: file('mqtt: [\n'), env: {} })).toThrow(/not valid YAML/);
   expect(() => loadConfig(schema, { file: file('- a\n'), env: {} })).toThrow(/must hold settings/);

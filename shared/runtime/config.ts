@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { AppError } from '../lib/app-error.ts';
 
 export const ENV_PREFIX = 'HOLDFAST_';
+const UNKNOWN = 'there is no such setting';
 
 export interface ConfigSources {
   /** A YAML file; optional. */
@@ -22,13 +23,14 @@ export function loadConfig<S extends z.ZodObject>(schema: S, sources: ConfigSour
   const file = sources.file === undefined ? emptyFile() : readYaml(sources.file);
   const fromEnv = overlay(schema, file.tree, sources.env);
   const parsed = schema.safeParse(file.tree);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.flatMap((issue) =>
-    settingsOf(issue).map((setting) => {
+  const problems = unknownVariables(schema, sources.env).map((name) => `${name}: ${UNKNOWN}`);
+  if (parsed.success && problems.length === 0) return parsed.data;
+  for (const issue of parsed.error?.issues ?? []) {
+    for (const setting of settingsOf(issue)) {
       const origin = fromEnv.get(setting) ?? file.lineOf(setting);
-      return `${setting}${origin ? ` (${origin})` : ''}: ${explain(issue)}`;
-    }),
-  );
+      problems.push(`${setting}${origin ? ` (${origin})` : ''}: ${explain(issue)}`);
+    }
+  }
   throw new AppError('CONFIG_INVALID', `wrong settings:\n  ${problems.join('\n  ')}`, {
     hint: 'correct or remove the setting; --print-config shows every setting with its value',
   });
@@ -103,6 +105,23 @@ function overlay(
   return origins;
 }
 
+/**
+ * Variables that begin like one of the schema's sections and name no setting of it. Others may be
+ * meant for another program of this house.
+ */
+function unknownVariables(
+  schema: z.ZodObject,
+  env: Readonly<Record<string, string | undefined>>,
+): string[] {
+  const known = new Set(leavesOf(schema).map(variableOf));
+  const sections = Object.entries(schema.shape)
+    .filter(([, field]) => unwrap(field as z.ZodType) instanceof z.ZodObject)
+    .map(([name]) => `${variableOf([name])}_`);
+  return Object.keys(env).filter(
+    (name) => !known.has(name) && sections.some((section) => name.startsWith(section)),
+  );
+}
+
 export function variableOf(path: readonly string[]): string {
   const parts = path.map((part) => part.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase());
   return ENV_PREFIX + parts.join('_');
@@ -156,5 +175,5 @@ function settingsOf(issue: Issue): string[] {
 }
 
 function explain(issue: Issue): string {
-  return issue.code === 'unrecognized_keys' ? 'there is no such setting' : issue.message;
+  return issue.code === 'unrecognized_keys' ? UNKNOWN : issue.message;
 }

@@ -78,10 +78,12 @@ describe.for(BINARIES)('$name ends with code 2 and names', ({ binary }) => {
     expect(stderr).toMatch(new RegExp(`logLevel \\(${file} line 2\\): .*info`));
   });
 
-  it('a variable with a wrong value', async () => {
-    const { code, stderr } = await run(binary, { env: { HOLDFAST_LOG_LEVEL: 'loud' } });
+  it('a variable with a wrong value, and one that is no setting', async () => {
+    const env = { HOLDFAST_LOG_LEVEL: 'loud', HOLDFAST_TRACING_COLOUR: 'red' };
+    const { code, stderr } = await run(binary, { env });
     expect(code).toBe(2);
     expect(stderr).toMatch(/logLevel \(HOLDFAST_LOG_LEVEL\): /);
+    expect(stderr).toContain('HOLDFAST_TRACING_COLOUR: there is no such setting');
   });
 
   it('a config file that is not there', async () => {

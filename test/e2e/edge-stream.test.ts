@@ -109,6 +109,9 @@ describe('a gateway and the cloud', () => {
   });
 
   it('brings live readings first, and the backlog beside them', async () => {
+    const { clock } = testRuntime();
+    await cloud.remove();
+    cloud = await cloudWorld({ appending: () => clock.sleep(50) });
     await cloud.start();
     const { grpcUrl } = await cloud.credentials(GATEWAY);
     const away = { ...(await cloud.credentials(GATEWAY)), grpcUrl: '127.0.0.1:1' };
@@ -116,7 +119,7 @@ describe('a gateway and the cloud', () => {
     const gateway = await gatewayOn('buffer.sqlite', {
       credentials: () => (isAway ? away : { ...away, grpcUrl }),
     });
-    for (let round = 0; round < 60; round++) await gateway.accept(2_000);
+    for (let round = 0; round < 100; round++) await gateway.accept(2_000);
     isAway = false;
     await until('streaming', () => gateway.uplink.state().phase === 'streaming');
     await gateway.accept(1);
@@ -124,10 +127,10 @@ describe('a gateway and the cloud', () => {
     const order = (await cloud.events('telemetry.batches')).map(
       ({ headers }) => batchOf(headers)?.range.first ?? 0n,
     );
-    const live = order.indexOf(120_001n);
+    const live = order.indexOf(200_001n);
     expect(live).toBeGreaterThanOrEqual(0);
     // Blocks of the backlog come after it, though they were accepted before.
-    expect(order.slice(live + 1).filter((first) => first < 120_001n).length).toBeGreaterThan(0);
+    expect(order.slice(live + 1).filter((first) => first < 200_001n).length).toBeGreaterThan(0);
   });
 
   it('carries a trace from the record to the log', async () => {

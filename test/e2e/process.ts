@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const STOP_TIMEOUT_MS = 15_000;
-/** Compiled code is kept between processes: the tests start many, and a start costs a core most of a second. */
+/** Compiled code is kept between processes: the tests start many, each in half the time. */
 export const COMPILE_CACHE = { NODE_COMPILE_CACHE: `${ROOT}node_modules/.cache/node` };
 
 export interface ProcessOptions {

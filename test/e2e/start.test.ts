@@ -22,7 +22,13 @@ beforeAll(async () => {
 afterEach(async () => {
   await started?.signal('SIGTERM');
 });
-afterAll(() => rmSync(home, { recursive: true, force: true }));
+afterAll(() => {
+  // What a failed test left running.
+  for (const pid of existsSync(processesFile()) ? childPids() : []) {
+    if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+  }
+  rmSync(home, { recursive: true, force: true });
+});
 
 interface DevFile {
   readonly pid: number;
@@ -92,6 +98,16 @@ class Start {
 const devFilePath = (): string => join(home, 'dev.json');
 const devFile = (): DevFile => JSON.parse(readFileSync(devFilePath(), 'utf8')) as DevFile;
 
+const processesFile = (): string => join(home, 'processes.json');
+
+/** The children of the last start, also before READY. */
+function childPids(): number[] {
+  const { children } = JSON.parse(readFileSync(processesFile(), 'utf8')) as {
+    children: Record<string, { pid: number }>;
+  };
+  return Object.values(children).map(({ pid }) => pid);
+}
+
 function start(args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Start {
   started = new Start(args, env);
   return started;
@@ -155,7 +171,7 @@ const connectedGateway = (file: DevFile): Promise<Gateway> =>
 let firstGateway: Gateway;
 
 describe('npm start', () => {
-  it('prints one block with READY, URLs and logins, and readings of the recording are there', async () => {
+  it('prints one block with READY, and readings of its recording are there', async () => {
     const run = start();
     const file = await run.ready();
     const { console, cloud, mqtt } = file.urls;
@@ -193,10 +209,8 @@ describe('npm start', () => {
       await new Promise<void>((resolve) => server.listen(busyPorts[at], '127.0.0.1', resolve));
     }
     const csv = join(home, 'tiny.csv');
-    writeFileSync(
-      csv,
-      'ts_iso,device,metric,value\n2026-01-05T06:00:00Z,lab-7,ph,6.9\n2026-01-05T06:00:01Z,lab-7,ph,7.1\n',
-    );
+    const rows = ['2026-01-05T06:00:00Z,lab-7,ph,6.9', '2026-01-05T06:00:01Z,lab-7,ph,7.1'];
+    writeFileSync(csv, ['ts_iso,device,metric,value', ...rows, ''].join('\n'));
     const run = start(['--recording', csv, '--speed', 'max']);
     const file = await run.ready();
     for (const server of busy) server.close();
@@ -229,7 +243,6 @@ describe('npm start', () => {
     const file = await run.ready();
     expect(left.filter(isAlive)).toEqual([]);
     expect(run.stderr).toMatch(/stopping the gateway that an earlier start left \(process \d+\)/);
-    expect(run.stderr).not.toMatch(/is in use/);
     expect((await connectedGateway(file)).id).not.toBe(firstGateway.id);
     expect(await deviceIds(file)).toEqual([]);
     expect(await run.signal('SIGINT')).toBe(0);
@@ -239,15 +252,13 @@ describe('npm start', () => {
   it('stops in mid-start without leaving anything', async () => {
     const run = start();
     const children = await eventually('the first child', () => {
-      const text = readFileSync(join(home, 'processes.json'), 'utf8');
-      const { children } = JSON.parse(text) as { children: Record<string, { pid: number }> };
-      const pids = Object.values(children).map(({ pid }) => pid);
+      const pids = childPids();
       return pids.length > 0 && pids;
     });
     expect(await run.signal('SIGINT')).toBe(0);
     await gone(children);
     expect(run.stdout).toBe('');
-    expect(existsSync(join(home, 'processes.json'))).toBe(false);
+    expect(existsSync(processesFile())).toBe(false);
   });
 
   it.for([

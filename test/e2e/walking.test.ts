@@ -117,7 +117,7 @@ it('state survives a restart of both processes, and both stop as asked', async (
   });
 });
 
-it('what was acknowledged without a cloud is delivered after a graceful stop of the gateway', async () => {
+it('what was acknowledged without a cloud is delivered after a restart', async () => {
   await house.cloud.stop();
   const device = await connectNumbered(house, 'offline');
   await device.publish(300);

@@ -26,77 +26,92 @@ interface Entry {
  * on it.
  */
 export function openMemoryKv(options: MemoryKvOptions): Kv {
-  const { clock } = options.runtime;
-  const entriesMax = options.entriesMax ?? ENTRIES_MAX;
-  const bytesMax = options.bytesMax ?? BYTES_MAX;
+  return new MemoryKv(options);
+}
+
+class MemoryKv implements Kv {
+  readonly #options: MemoryKvOptions;
   // A Map keeps the order of insertion; an entry that is used is put in again, so the first is the
   // least recently used.
-  const entries = new Map<string, Entry>();
-  let bytesHeld = 0;
-  let closed = false;
+  readonly #entries = new Map<string, Entry>();
+  #bytesHeld = 0;
+  #closed = false;
 
-  const remove = (key: string): void => {
-    bytesHeld -= entries.get(key)?.bytes ?? 0;
-    entries.delete(key);
-  };
-  const put = (key: string, entry: Entry): void => {
-    remove(key);
-    entries.set(key, entry);
-    bytesHeld += entry.bytes;
-    for (const oldest of entries.keys()) {
-      if (oldest === key || (entries.size <= entriesMax && bytesHeld <= bytesMax)) break;
-      remove(oldest);
-    }
-  };
-  // Time to live runs on the monotonic clock: a wall clock that is set must not revive or kill
-  // values.
-  const expiry = (ttlMs: number): number => clock.monotonicMs() + ttlMs;
-  const find = (key: string): Entry | undefined => {
-    const entry = entries.get(key);
-    if (entry && entry.expiresAtMs > clock.monotonicMs()) return entry;
-    remove(key);
-    return undefined;
-  };
-  const begin = (key: string, ttlMs?: number): void => {
-    if (closed) throw new AppError('UNAVAILABLE', 'the key-value store is closed');
+  constructor(options: MemoryKvOptions) {
+    this.#options = options;
+  }
+
+  async get(key: string): Promise<string | undefined> {
+    this.#begin(key);
+    const entry = this.#find(key);
+    if (entry) this.#put(key, entry);
+    return entry?.value;
+  }
+
+  async set(key: string, value: string, { ttlMs }: { ttlMs: number }): Promise<void> {
+    this.#begin(key, ttlMs);
+    this.#put(key, entryOf(key, value, this.#expiry(ttlMs)));
+  }
+
+  async setIfAbsent(key: string, value: string, { ttlMs }: { ttlMs: number }): Promise<boolean> {
+    this.#begin(key, ttlMs);
+    const entry = entryOf(key, value, this.#expiry(ttlMs));
+    if (this.#find(key)) return false;
+    this.#put(key, entry);
+    return true;
+  }
+
+  async increment(key: string, { ttlMs }: { ttlMs: number }): Promise<number> {
+    this.#begin(key, ttlMs);
+    const entry = this.#find(key);
+    const sum = entry ? countOf(key, entry.value) + 1 : 1;
+    this.#put(key, entryOf(key, String(sum), entry?.expiresAtMs ?? this.#expiry(ttlMs)));
+    return sum;
+  }
+
+  async delete(key: string): Promise<void> {
+    this.#begin(key);
+    this.#remove(key);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#entries.clear();
+  }
+
+  #begin(key: string, ttlMs?: number): void {
+    if (this.#closed) throw new AppError('UNAVAILABLE', 'the key-value store is closed');
     checkKey(key);
     if (ttlMs !== undefined) checkTtl(ttlMs);
-  };
+  }
 
-  return {
-    async get(key) {
-      begin(key);
-      const entry = find(key);
-      if (entry) put(key, entry);
-      return entry?.value;
-    },
-    async set(key, value, { ttlMs }) {
-      begin(key, ttlMs);
-      put(key, entryOf(key, value, expiry(ttlMs)));
-    },
-    async setIfAbsent(key, value, { ttlMs }) {
-      begin(key, ttlMs);
-      const entry = entryOf(key, value, expiry(ttlMs));
-      if (find(key)) return false;
-      put(key, entry);
-      return true;
-    },
-    async increment(key, { ttlMs }) {
-      begin(key, ttlMs);
-      const entry = find(key);
-      const sum = entry ? countOf(key, entry.value) + 1 : 1;
-      put(key, entryOf(key, String(sum), entry?.expiresAtMs ?? expiry(ttlMs)));
-      return sum;
-    },
-    async delete(key) {
-      begin(key);
-      remove(key);
-    },
-    async close() {
-      closed = true;
-      entries.clear();
-    },
-  };
+  // On the monotonic clock: a wall clock that is set must not revive or kill values.
+  #expiry(ttlMs: number): number {
+    return this.#options.runtime.clock.monotonicMs() + ttlMs;
+  }
+
+  #find(key: string): Entry | undefined {
+    const entry = this.#entries.get(key);
+    if (entry && entry.expiresAtMs > this.#expiry(0)) return entry;
+    this.#remove(key);
+    return undefined;
+  }
+
+  #put(key: string, entry: Entry): void {
+    const { entriesMax = ENTRIES_MAX, bytesMax = BYTES_MAX } = this.#options;
+    this.#remove(key);
+    this.#entries.set(key, entry);
+    this.#bytesHeld += entry.bytes;
+    for (const oldest of this.#entries.keys()) {
+      if (this.#entries.size <= entriesMax && this.#bytesHeld <= bytesMax) break;
+      if (oldest !== key) this.#remove(oldest);
+    }
+  }
+
+  #remove(key: string): void {
+    this.#bytesHeld -= this.#entries.get(key)?.bytes ?? 0;
+    this.#entries.delete(key);
+  }
 }
 
 function entryOf(key: string, value: string, expiresAtMs: number): Entry {
