@@ -40,7 +40,7 @@ export function wireGateway(options: {
 }): GatewayParts {
   const { settings, runtime, decoration = {} } = options;
   const store = openBufferStore(join(settings.dataDir, 'buffer.sqlite'), runtime);
-  const clockConfirmed = false;
+  let clockConfirmed = false;
   const opened = openBuffer(store, {
     runtime,
     settings: settings.buffer,
@@ -58,7 +58,16 @@ export function wireGateway(options: {
   const line =
     credentials instanceof AppError
       ? { uplink: undefined, modules: [offline(credentials, runtime)] }
-      : wireLine({ buffer, broker, credentials, settings, runtime });
+      : wireLine({
+          buffer,
+          broker,
+          credentials,
+          settings,
+          runtime,
+          onCloudTime(cloudMs) {
+            clockConfirmed = Math.abs(cloudMs - runtime.clock.now()) <= CLOCK_ERROR_MS_MAX;
+          },
+        });
   return {
     modules: [opened.module, broker.module, ...line.modules],
     buffer,
