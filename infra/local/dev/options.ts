@@ -20,6 +20,7 @@ Starts a cloud, a gateway and simulated sensors on this machine, on loopback onl
 
 Settings: HOLDFAST_MQTT_PORT, HOLDFAST_HTTP_PORT (cloud), HOLDFAST_PAGES_PORT (gateway),
 HOLDFAST_EDGE_LINK_PORT choose ports; a port in use is replaced by the next free one.
+HOLDFAST_HOME keeps everything in another folder than .holdfast/.
 `;
 
 export function parseOptions(args: readonly string[]): DevOptions | 'help' {

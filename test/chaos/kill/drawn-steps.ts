@@ -39,7 +39,10 @@ export const STEPS = {
   ],
 } as const;
 
-/** A named step is reached at most so often before the kill; steps that happen once a start come first. */
+/**
+ * A named step is reached at most so often before the kill; steps that happen once a start come
+ * first.
+ */
 const NAMED_COUNT_MAX = 40;
 const ANY_COUNT_MAX = 2_000;
 /** One sentence in so many counts every step, whatever its name. */
@@ -51,7 +54,9 @@ export interface DrawnStep {
   readonly afterSteps: number;
 }
 
-/** Small counts are as likely as large ones: the first steps after a start are the delicate ones. */
+/**
+ * Small counts are as likely as large ones: the first steps after a start are the delicate ones.
+ */
 export function drawStep(random: Random, process: keyof typeof STEPS): DrawnStep {
   const logUniform = (max: number): number => Math.floor(max ** random.fraction());
   if (random.int(ANY_EVERY) === 0)
