@@ -32,7 +32,7 @@ export const cloudSettingsSchema = z.strictObject({
     .strictObject({
       /** May be shared by several processes of this machine; `<dataDir>/event-log` when absent. */
       dir: z.string().optional(),
-      leaseMs: z.int().min(500).max(60_000).default(5_000),
+      leaseMs: z.int().min(500).max(60_000).default(2_000),
     })
     .prefault({}),
   secrets: z

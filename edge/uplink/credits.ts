@@ -8,7 +8,7 @@ export const SHARE_MAX = 0.75;
  * So many blocks of a kind are in flight at most. A backlog compresses well: by bytes alone
  * hundreds of its blocks would stand before a live reading in every queue on the way.
  */
-export const BLOCKS_IN_FLIGHT_MAX = { live: 64, backlog: 16 } as const;
+export const BLOCKS_IN_FLIGHT_MAX = { live: 64, backlog: 6 } as const;
 
 export const SEND_KINDS = ['live', 'backlog'] as const;
 export type SendKind = (typeof SEND_KINDS)[number];

@@ -10,11 +10,11 @@ it('waits twice as long each time, up to a bound', () => {
   const delays = [1, 2, 3, 4, 5, 500].map((failures) =>
     retryDelayMs(settings, { failures, error, fraction: 0 }),
   );
-  expect(delays).toEqual([200, 400, 800, 1_500, 1_500, 1_500]);
+  expect(delays).toEqual([200, 400, 800, 1_000, 1_000, 1_000]);
 });
 
 it('takes off up to half at random, so that a fleet does not come back at one moment', () => {
-  expect(retryDelayMs(settings, { failures: 9, error, fraction: 0.999 })).toBeCloseTo(750, -1);
+  expect(retryDelayMs(settings, { failures: 9, error, fraction: 0.999 })).toBeCloseTo(500, -1);
 });
 
 it('takes its time when only a person can help', () => {

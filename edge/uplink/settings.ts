@@ -25,7 +25,7 @@ export const uplinkSettingsSchema = z.strictObject({
    * part.
    */
   retryDelayMsMin: z.int().min(10).max(60_000).default(200),
-  retryDelayMsMax: z.int().min(10).max(600_000).default(1_500),
+  retryDelayMsMax: z.int().min(10).max(600_000).default(1_000),
   /** After a refusal that only a person can lift: a wrong certificate, an unknown protocol. */
   rejectedRetryMs: z
     .int()
