@@ -1,0 +1,21 @@
+import { expect } from 'vitest';
+import { runKill } from './kill.ts';
+import type { Plant } from './plants.ts';
+
+/** The short form of the torture, for `npm test`. */
+export const CYCLES = Number(process.env['HOLDFAST_TORTURE_CYCLES'] ?? 5);
+export const SEED = Number(process.env['HOLDFAST_SEED'] ?? 20_261);
+/** A kill must meet the planted bug: it gets so many tries; the torture itself runs longer. */
+const PLANT_TRIES = 5;
+
+export const shortRun = (options: { seed: number; cycles: number; plant?: Plant }) =>
+  runKill({ ...options, progress: () => {} });
+
+export async function expectFound(plant: Plant): Promise<void> {
+  let found = 0;
+  for (let attempt = 0; attempt < PLANT_TRIES && found === 0; attempt++) {
+    const { verdict } = await shortRun({ seed: SEED + attempt, cycles: CYCLES, plant });
+    found = verdict.lost + verdict.duplicated;
+  }
+  expect(found).toBeGreaterThan(0);
+}

@@ -1,0 +1,7 @@
+import { test } from 'vitest';
+import { expectFound } from './kill/short-run.ts';
+
+test.each(['acknowledge-before-append', 'position-outside-transaction'] as const)(
+  'finds the planted bug %s',
+  expectFound,
+);
