@@ -4,6 +4,7 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from './eventually.ts';
 import { type House, startHouse } from './house.ts';
+import { connectNumbered } from './mqtt-client.ts';
 
 const CHROMIUM = process.env['HOLDFAST_CHROMIUM'] ?? '/usr/bin/chromium';
 const FLAGS = [
@@ -15,6 +16,10 @@ const FLAGS = [
   '--disable-component-update',
   '--disable-sync',
 ];
+/** What is published while the cloud is away: enough that the console sees the gap close. */
+const ROUNDS = 40;
+const PER_ROUND = 2_000;
+
 const hasChromium = existsSync(CHROMIUM);
 
 let house: House;
@@ -81,11 +86,25 @@ test('shows live values and turns a stopped gateway red', async ({ skip }) => {
   expect(await colourOf()).not.toBe(calm);
   expect(isRed(await colourOf())).toBe(true);
 
+  house.gateway.start();
+  await house.gatewayReady();
+  await eventually('connected again', async () => (await stateOf()) === 'connected');
+  expect(broken).toEqual([]);
+});
+
+test('says that the cloud is away, and shows the gap closing when it is back', async ({ skip }) => {
+  if (!hasChromium) return skip(`${CHROMIUM} is not installed (Debian: chromium)`);
+  await page.goto(`${house.cloudUrl}/console/`);
+  await eventually('connected', async () => (await stateOf()) === 'connected');
   await house.cloud.kill();
   await page.getByTestId('cloud-down').waitFor({ timeout: 10_000 });
+  const device = await connectNumbered(house, 'busy');
+  for (let round = 0; round < ROUNDS; round++) await device.publish(PER_ROUND);
   house.cloud.start();
-  await house.cloudReady();
-  await page.getByTestId('cloud-down').waitFor({ state: 'detached', timeout: 10_000 });
+  await page.getByTestId('cloud-down').waitFor({ state: 'detached', timeout: 20_000 });
+  await page.getByTestId('backlog-telemetry').waitFor({ timeout: 10_000 });
+  await page.getByTestId('backlog-telemetry').waitFor({ state: 'detached', timeout: 30_000 });
+  await device.close();
   expect(broken).toEqual([]);
 });
 
