@@ -1,5 +1,11 @@
+import type { Role } from '@holdfast/shared/contracts/roles.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
-import { environment, printLine, runCommand } from '@holdfast/shared/runtime/command-line.ts';
+import {
+  environment,
+  printLine,
+  readLine,
+  runCommand,
+} from '@holdfast/shared/runtime/command-line.ts';
 import { loadConfig, printConfig } from '@holdfast/shared/runtime/config.ts';
 import { stopOnSignals } from '@holdfast/shared/runtime/process-life.ts';
 import { systemRuntime } from '@holdfast/shared/runtime/runtime.ts';
@@ -13,6 +19,14 @@ interface RunOptions {
   readonly target: string;
   readonly config?: string;
   readonly printConfig?: boolean;
+}
+
+interface UserOptions {
+  readonly username: string;
+  readonly tenant: string;
+  readonly roles: string;
+  readonly sites: string;
+  readonly config?: string;
 }
 
 /** `holdfast-cloud`: the commands of the cloud. */
@@ -37,7 +51,27 @@ export function createProgram(): Command {
     .description('print the logins that auth.developmentUsers made, as JSON')
     .option('--config <file>', 'a YAML file')
     .action((options: { config?: string }) => runCommand(() => printLogins(options)));
+  program
+    .command('migrate')
+    .description("bring every service's tables up to date; run does the same at its start")
+    .option('--config <file>', 'a YAML file')
+    .action((options: { config?: string }) => runCommand(() => migrate(options)));
+  addUserCommand(program);
   return program;
+}
+
+function addUserCommand(program: Command): void {
+  program
+    .command('users')
+    .description('the people who may sign in')
+    .command('add')
+    .description('add a user; the password (12 characters or more) is the first line of stdin')
+    .requiredOption('--username <name>')
+    .requiredOption('--tenant <name>')
+    .requiredOption('--roles <list>', 'for example administrator, or operator,manager')
+    .option('--sites <list>', 'the sites that the roles are for; * is all of the tenant', '*')
+    .option('--config <file>', 'a YAML file')
+    .action((options: UserOptions) => runCommand(() => addUserFromStdin(options)));
 }
 
 async function run(options: RunOptions): Promise<void> {
@@ -63,6 +97,30 @@ function targetsOf(list: string): readonly TargetName[] {
   throw new AppError('CONFIG_INVALID', `there is no target "${selection.name}"`, {
     hint: `--target takes all, or some of:\n${targetTable()}`,
   });
+}
+
+async function migrate(options: { config?: string }): Promise<void> {
+  const { migrateServices } = await import('./wiring.ts');
+  const { settings, runtime } = await commandWorld(options.config);
+  printLine(`up to date: ${(await migrateServices(settings, runtime)).join(', ')}`);
+}
+
+async function addUserFromStdin(options: UserOptions): Promise<void> {
+  const { addUser } = await import('./wiring.ts');
+  const user = await addUser(await commandWorld(options.config), {
+    username: options.username,
+    tenant: options.tenant,
+    roles: options.roles.split(',') as Role[],
+    sites: options.sites.split(','),
+    password: await readLine('password: '),
+  });
+  printLine(`added ${user.username} (${user.id})`);
+}
+
+async function commandWorld(config: string | undefined) {
+  const settings = loadSettings(config);
+  const runtime = await systemRuntime({ name: 'cloud', logLevel: settings.logLevel });
+  return { settings, runtime };
 }
 
 async function printLogins(options: { config?: string }): Promise<void> {

@@ -6,6 +6,7 @@ import { isLoopback } from '@holdfast/shared/runtime/http-server.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { AuthHandle } from './auth/auth.module.ts';
 import type { DevelopmentLogin } from './auth/development-users.ts';
+import type { NewUser, User } from './auth/domain/user.ts';
 import type { CertificateAuthority } from './platform/certificate-authority/certificate-authority.ts';
 import type { ServerCertificate } from './platform/certificate-authority/server-certificate.ts';
 import type { EventLog } from './platform/event-log/event-log.ts';
@@ -192,6 +193,35 @@ async function openSqlPort(settings: CloudSettings, runtime: Runtime): Promise<O
   }
   const { openSqliteSql } = await import('@holdfast/shared/platform/sql/sql.sqlite.ts');
   return openSqliteSql({ dir: join(settings.dataDir, 'sql'), rt: runtime });
+}
+
+/** Brings every service's tables up to date, and returns the services. Starting does the same. */
+export async function migrateServices(
+  settings: CloudSettings,
+  runtime: Runtime,
+): Promise<readonly string[]> {
+  const open = await openSqlPort(settings, runtime);
+  const { AUTH_MIGRATIONS } = await import('./auth/store/migrations.ts');
+  const { edgeLinkMigrations } = await import('./edge-link/store/migrations.ts');
+  const { migrations } = await import('./telemetry/store/migrations.ts');
+  const services = {
+    auth: AUTH_MIGRATIONS,
+    'edge-link': edgeLinkMigrations,
+    telemetry: migrations,
+  };
+  for (const [service, list] of Object.entries(services)) {
+    const sql = await open({ service, migrations: list });
+    await sql.close();
+  }
+  return Object.keys(services);
+}
+
+export async function addUser(
+  { settings, runtime }: { readonly settings: CloudSettings; readonly runtime: Runtime },
+  user: NewUser,
+): Promise<User> {
+  const { createUser } = await import('./auth/users.ts');
+  return createUser({ runtime, openSql: await openSqlPort(settings, runtime) }, user);
 }
 
 /** The development logins of a data folder; empty when there are none. */

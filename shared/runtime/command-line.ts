@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline/promises';
 import { AppError } from '../lib/app-error.ts';
 
 /** The environment as commands see it. */
@@ -7,6 +8,13 @@ export function environment(): Readonly<Record<string, string | undefined>> {
 
 export function printLine(text: string): void {
   process.stdout.write(`${text}\n`);
+}
+
+/** The first line of stdin, without its end; a person at a terminal is asked with `prompt`. */
+export async function readLine(prompt: string): Promise<string> {
+  if (process.stdin.isTTY) process.stderr.write(prompt);
+  for await (const line of createInterface({ input: process.stdin })) return line;
+  return '';
 }
 
 /**

@@ -39,7 +39,9 @@ export function loadConfig<S extends z.ZodObject>(schema: S, sources: ConfigSour
 /** The settings as YAML, what is secret replaced by ***. */
 export function printConfig(config: unknown): string {
   return stringify(config, (key, value: unknown) =>
-    typeof key === 'string' && /password|secret|token|privatekey/i.test(key) && value
+    typeof key === 'string' &&
+    /password|secret|token|privatekey/i.test(key) &&
+    typeof value === 'string'
       ? '***'
       : value,
   );
