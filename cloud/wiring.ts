@@ -6,7 +6,7 @@ import { isLoopback } from '@holdfast/shared/runtime/http-server.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { AuthHandle } from './auth/auth.module.ts';
 import type { DevelopmentLogin } from './auth/development-users.ts';
-import type { NewUser, User } from './auth/domain/user.ts';
+import type { NewUser, User } from './auth/users.ts';
 import type { CertificateAuthority } from './platform/certificate-authority/certificate-authority.ts';
 import type { ServerCertificate } from './platform/certificate-authority/server-certificate.ts';
 import type { EventLog } from './platform/event-log/event-log.ts';
@@ -201,19 +201,15 @@ export async function migrateServices(
   runtime: Runtime,
 ): Promise<readonly string[]> {
   const open = await openSqlPort(settings, runtime);
-  const { AUTH_MIGRATIONS } = await import('./auth/store/migrations.ts');
-  const { edgeLinkMigrations } = await import('./edge-link/store/migrations.ts');
-  const { migrations } = await import('./telemetry/store/migrations.ts');
-  const services = {
-    auth: AUTH_MIGRATIONS,
-    'edge-link': edgeLinkMigrations,
-    telemetry: migrations,
-  };
-  for (const [service, list] of Object.entries(services)) {
-    const sql = await open({ service, migrations: list });
+  const { AUTH_TABLES } = await import('./auth/users.ts');
+  const { EDGE_LINK_TABLES } = await import('./edge-link/edge-link.module.ts');
+  const { TELEMETRY_TABLES } = await import('./telemetry/telemetry.module.ts');
+  const services = [AUTH_TABLES, EDGE_LINK_TABLES, TELEMETRY_TABLES];
+  for (const tables of services) {
+    const sql = await open(tables);
     await sql.close();
   }
-  return Object.keys(services);
+  return services.map(({ service }) => service);
 }
 
 export async function addUser(

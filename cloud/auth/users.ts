@@ -1,6 +1,6 @@
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { prefixedId } from '@holdfast/shared/lib/ids.ts';
-import type { OpenSql, Sql } from '@holdfast/shared/platform/sql/sql.ts';
+import type { OpenSql, OpenSqlOptions, Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import { invalidRequest } from '@holdfast/shared/runtime/http.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import { type NewUser, newUserSchema, type User, type UserOrigin } from './domain/user.ts';
@@ -9,10 +9,15 @@ import { AUTH_MIGRATIONS } from './store/migrations.ts';
 import type { AuthTables } from './store/tables.ts';
 import { insertUser } from './store/users.ts';
 
+export type { NewUser, User } from './domain/user.ts';
+
 export type WorldOfUsers = Pick<Runtime, 'clock' | 'random'>;
 
+/** The tables of `auth`. */
+export const AUTH_TABLES: OpenSqlOptions = { service: 'auth', migrations: AUTH_MIGRATIONS };
+
 export function openAuthSql(openSql: OpenSql): Promise<Sql<AuthTables>> {
-  return openSql<AuthTables>({ service: 'auth', migrations: AUTH_MIGRATIONS });
+  return openSql<AuthTables>(AUTH_TABLES);
 }
 
 /**

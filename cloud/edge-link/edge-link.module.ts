@@ -1,5 +1,5 @@
 import { EdgeLinkServiceService } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
-import type { OpenSql, Sql } from '@holdfast/shared/platform/sql/sql.ts';
+import type { OpenSql, OpenSqlOptions, Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import type { Module } from '@holdfast/shared/runtime/modules.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { EventLog } from '../platform/event-log/event-log.ts';
@@ -26,14 +26,19 @@ export interface EdgeLinkDeps {
 
 const SERVICE = 'edge-link';
 
+/** Its tables. */
+export const EDGE_LINK_TABLES: OpenSqlOptions = {
+  service: SERVICE,
+  migrations: edgeLinkMigrations,
+};
+
 /**
  * Ends the gateways' streams and appends their blocks to the log; the log is the truth, its
  * positions follow it.
  */
 export async function openEdgeLink(deps: EdgeLinkDeps): Promise<ServiceHandle> {
   const { log, runtime, region } = deps;
-  const migrations = edgeLinkMigrations;
-  const sql: Sql<EdgeLinkTables> = await deps.sql({ service: SERVICE, migrations });
+  const sql: Sql<EdgeLinkTables> = await deps.sql(EDGE_LINK_TABLES);
   const relay = createRelay({ service: SERVICE, sql, log, runtime });
   const streams: StreamDeps = {
     sql,

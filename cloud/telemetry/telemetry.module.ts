@@ -1,4 +1,4 @@
-import type { OpenSql } from '@holdfast/shared/platform/sql/sql.ts';
+import type { OpenSql, OpenSqlOptions } from '@holdfast/shared/platform/sql/sql.ts';
 import type { TokenVerifier } from '@holdfast/shared/runtime/access-token.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { EventLog, LogSubscription } from '../platform/event-log/event-log.ts';
@@ -23,6 +23,9 @@ export interface TelemetryDeps {
   readonly runtime: Runtime;
 }
 
+/** Its tables. */
+export const TELEMETRY_TABLES: OpenSqlOptions = { service: 'telemetry', migrations };
+
 /**
  * The target `telemetry`: readings, summaries and latest state from the log, and the paths that
  * answer for them.
@@ -30,7 +33,7 @@ export interface TelemetryDeps {
 export async function openTelemetry(deps: TelemetryDeps): Promise<ServiceHandle> {
   const { log, verifier, settings, runtime } = deps;
   const { clock, metrics, steps } = runtime;
-  const sql = await deps.sql<TelemetryTables>({ service: 'telemetry', migrations });
+  const sql = await deps.sql<TelemetryTables>(TELEMETRY_TABLES);
   const now = (): bigint => clock.nowMicros();
   const applier = createApplier({ sql, ids: new SeriesIds(), steps, now, clock, metrics });
   const upkeep = createUpkeep({ sql, log, runtime, settings });

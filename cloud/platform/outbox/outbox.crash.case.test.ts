@@ -15,6 +15,8 @@ import {
   sampleEvent,
 } from './outbox.fixture.ts';
 
+type KillAt = NonNullable<OutboxTask['killAt']>;
+
 /** Enough to keep each partition busy. */
 const SUBJECTS = Array.from({ length: 20 }, (_, i) => `gw_${i}`);
 const EVENTS_EACH = Array.from({ length: 20 }, (_, i) => i + 1);
@@ -43,9 +45,13 @@ for (const { technology, title, skip } of TECHNOLOGIES) {
       (step) => publishesEverything(step),
       60_000,
     );
-    it.each(['sql.committed', 'event-log.offset.committed'])(
+    // Offsets are committed together: there may be no third time for a process to die at.
+    it.each([
+      ['sql.committed', 3],
+      ['event-log.offset.committed', 1],
+    ] as const)(
       'make each effect once with two consumers, one killed at %s',
-      (step) => makesEachEffectOnce(step),
+      (step, count) => makesEachEffectOnce({ step, count }),
       60_000,
     );
   });
@@ -69,10 +75,9 @@ async function publishesEverything(step: string): Promise<void> {
   }
 }
 
-async function makesEachEffectOnce(step: string): Promise<void> {
+async function makesEachEffectOnce(killAt: KillAt): Promise<void> {
   const relay = start({ role: 'relay' });
   await once(relay, 'message');
-  const killAt = { step, count: 3 };
   await underLoad([start({ role: 'consumer', killAt }), start({ role: 'consumer', killAt })]);
   await vi.waitFor(
     async () => {
