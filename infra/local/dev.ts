@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ChildOptions, type Children, createChildren } from './dev/children.ts';
-import { enrolOnce, type Login, readLogins } from './dev/enrolment.ts';
+import { enrolOnce, isEnrolled, type Login, readLogins } from './dev/enrolment.ts';
 import {
   cloudProcess,
   cloudUrl,
@@ -71,12 +71,20 @@ async function startHouse(
     const { logFile } = child;
     await waitReady(`${url}/readyz`, started, { logFile, timeoutMs: READY_TIMEOUT_MS });
   };
-  await startAndWait(cloudProcess(house, ['run', '--target=all']), cloudUrl(house));
+  const cloud = startAndWait(cloudProcess(house, ['run', '--target=all']), cloudUrl(house));
+  const startGateway = () => startAndWait(gatewayProcess(house, ['run']), pagesUrl(house));
+  // A gateway that is enrolled waits for nobody: it takes messages while the cloud still starts.
+  if (isEnrolled(house)) {
+    const [logins] = await Promise.all([cloud.then(() => readLogins(house)), startGateway()]);
+    if (options.simulate) children.start(sensorsProcess(house, options));
+    return logins;
+  }
+  await cloud;
   const logins = await readLogins(house);
   const administrator = logins.find((login) => login.username === 'admin');
   if (!administrator) throw new Error('the cloud made no development administrator');
   await enrolOnce(house, administrator);
-  await startAndWait(gatewayProcess(house, ['run']), pagesUrl(house));
+  await startGateway();
   if (options.simulate) children.start(sensorsProcess(house, options));
   return logins;
 }

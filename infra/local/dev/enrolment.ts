@@ -40,7 +40,7 @@ export async function enrolOnce(house: House, administrator: Login): Promise<voi
 }
 
 /** A start that was cut off while it enrolled leaves a file that only holds what is pending. */
-function isEnrolled(house: House): boolean {
+export function isEnrolled(house: House): boolean {
   const file = join(gatewayProcess(house, ['enroll']).env.HOLDFAST_DATA_DIR!, 'identity.json');
   return existsSync(file) && 'current' in JSON.parse(readFileSync(file, 'utf8'));
 }
