@@ -1,9 +1,9 @@
 import { test } from 'vitest';
-import { expectFound } from './kill/short-run.ts';
+import { expectFound, PLANTED_TIMEOUT_MS } from './kill/short-run.ts';
 
 test.each([
   'acknowledge-before-commit',
   'delete-before-acknowledgement',
   'range-off-by-one',
   'resend-under-new-incarnation',
-] as const)('finds the planted bug %s', expectFound);
+] as const)('finds the planted bug %s', expectFound, PLANTED_TIMEOUT_MS);

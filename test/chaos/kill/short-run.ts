@@ -7,6 +7,8 @@ export const CYCLES = Number(process.env['HOLDFAST_TORTURE_CYCLES'] ?? 5);
 export const SEED = Number(process.env['HOLDFAST_SEED'] ?? 20_261);
 /** A kill must meet the planted bug: it gets so many tries; the torture itself runs longer. */
 const PLANT_TRIES = 5;
+/** Five tries on a busy machine. */
+export const PLANTED_TIMEOUT_MS = 400_000;
 
 export const shortRun = (options: { seed: number; cycles: number; plant?: Plant }) =>
   runKill({ ...options, progress: () => {} });
