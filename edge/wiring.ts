@@ -4,6 +4,7 @@ import type { Module } from '@holdfast/shared/runtime/modules.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import { listenTcp } from './broker/mqtt-listener.tcp.ts';
 import { type Broker, openBroker } from './broker/open-broker.ts';
+import { openSqliteSessions } from './broker/persistence/session-persistence.sqlite.ts';
 import type { Buffer as GatewayBuffer } from './buffer/buffer.ts';
 import { openBufferStore } from './buffer/buffer-file.sqlite.ts';
 import { openBuffer } from './buffer/open-buffer.ts';
@@ -48,8 +49,14 @@ export function wireGateway(options: {
   });
   const buffer = decoration.buffer?.(opened.buffer) ?? opened.buffer;
   const credentials = credentialsOr(settings.dataDir);
+  const persistence = openSqliteSessions({
+    path: join(settings.dataDir, 'sessions.sqlite'),
+    runtime,
+    expiryHours: settings.mqtt.sessionExpiryHours,
+  });
   const broker = openBroker({
     buffer,
+    persistence,
     settings: settings.mqtt,
     listen: listenTcp,
     traceSampleRatio: settings.tracing.exporter === 'none' ? 0 : settings.tracing.sampleRatio,

@@ -13,6 +13,8 @@ export const brokerSettingsSchema = z.strictObject({
   connectionsPerAddressMax: z.int().min(1).max(100_000).default(1_000),
   /** How long a connection may take to send its CONNECT. */
   connectTimeoutMs: z.int().min(100).max(300_000).default(10_000),
+  /** A persistent session ends when its client was away for so many hours of the gateway's run. */
+  sessionExpiryHours: z.int().min(1).max(87_600).default(168),
   ...admissionSettings,
 });
 

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Duplex, duplexPair } from 'node:stream';
 import { type Runtime, testRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import mqtt, { type Packet } from 'mqtt-packet';
@@ -11,6 +14,7 @@ import type {
 import { brokerSettingsSchema } from './broker-settings.ts';
 import type { MqttConnection } from './mqtt-listener.ts';
 import { type Broker, openBroker } from './open-broker.ts';
+import { openSqliteSessions } from './persistence/session-persistence.sqlite.ts';
 
 interface Pending {
   readonly message: AcceptedMessage;
@@ -60,14 +64,26 @@ export interface BrokerWorld {
 
 export async function brokerWorld(
   settings: object = {},
-  changes: { buffer?: GatewayBuffer; runtime?: Runtime; traceSampleRatio?: number } = {},
+  changes: {
+    buffer?: GatewayBuffer;
+    runtime?: Runtime;
+    traceSampleRatio?: number;
+    dataDir?: string;
+  } = {},
 ): Promise<BrokerWorld> {
   const scripted = new ScriptedBuffer();
   const runtime = changes.runtime ?? testRuntime();
+  const dataDir = changes.dataDir ?? mkdtempSync(join(tmpdir(), 'holdfast-broker-'));
+  const parsed = brokerSettingsSchema.parse(settings);
   let accept: ((connection: MqttConnection) => void) | undefined;
   const broker = openBroker({
     buffer: changes.buffer ?? (scripted as unknown as GatewayBuffer),
-    settings: brokerSettingsSchema.parse(settings),
+    persistence: openSqliteSessions({
+      path: join(dataDir, 'sessions.sqlite'),
+      runtime,
+      expiryHours: parsed.sessionExpiryHours,
+    }),
+    settings: parsed,
     traceSampleRatio: changes.traceSampleRatio ?? 0,
     listen: async (options) => {
       accept = options.accept;
@@ -92,7 +108,11 @@ export async function brokerWorld(
         .find((text) => text.startsWith(line));
       return Number(found?.slice(line.length) ?? 0);
     },
-    stop: () => broker.module.stop(),
+    async stop() {
+      await broker.module.stop();
+      // The test that named the folder opens it again.
+      if (!changes.dataDir) rmSync(dataDir, { recursive: true, force: true });
+    },
   };
 }
 

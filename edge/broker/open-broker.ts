@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import { isTopicFilter } from '@holdfast/shared/lib/topic-filter.ts';
 import type { Module } from '@holdfast/shared/runtime/modules.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
@@ -17,6 +18,7 @@ import { ConnectionLimits } from './connection-limits.ts';
 import { FrameGuard } from './frame-guard.ts';
 import { MessageCounts } from './message-counts.ts';
 import type { Listen, MqttConnection, MqttListener } from './mqtt-listener.ts';
+import type { SessionPersistence } from './persistence/session-persistence.ts';
 import { PublishIntake } from './publish-intake.ts';
 import { createRefusals, type RefusalReason, RefusedError } from './refusals.ts';
 import { bindExchanges } from './session-state.ts';
@@ -24,6 +26,8 @@ import { Sessions } from './sessions.ts';
 
 export interface OpenBrokerOptions {
   readonly buffer: GatewayBuffer;
+  /** Aedes' own state; the broker closes it. */
+  readonly persistence: SessionPersistence;
   readonly settings: BrokerSettings;
   /** The share of messages that begin a trace, 0 to 1. */
   readonly traceSampleRatio?: number;
@@ -58,6 +62,7 @@ export function openBroker(options: OpenBrokerOptions): Broker {
       needs: ['buffer'],
       start: () => broker.start(),
       stop: () => broker.stop(),
+      degraded: () => options.persistence.degraded(),
     },
     port: () => broker.port,
     connections: () => broker.connections,
@@ -78,7 +83,7 @@ class HoldfastBroker {
   #listener: MqttListener | undefined;
 
   constructor(options: OpenBrokerOptions) {
-    const { runtime, settings, buffer, traceSampleRatio = 0 } = options;
+    const { runtime, settings, buffer, persistence, traceSampleRatio = 0 } = options;
     this.#options = options;
     this.#refusals = createRefusals(runtime);
     this.#sessions = new Sessions(runtime, this.#refusals);
@@ -91,6 +96,7 @@ class HoldfastBroker {
     );
     this.#intake = new PublishIntake({
       buffer,
+      persistence,
       route: createRouter(),
       sessions: this.#sessions,
       refusals: this.#refusals,
@@ -124,15 +130,18 @@ class HoldfastBroker {
 
   async stop(): Promise<void> {
     await this.#listener?.close();
+    this.#intake.stop();
     await new Promise<void>((resolve) => this.#aedes.close(resolve));
     // Aedes does not know those that have not said CONNECT.
     for (const guard of this.#guards) guard.destroy();
+    await this.#options.persistence.destroy();
     this.#sessions.stop();
     this.#counts.show();
   }
 
   #createAedes(): Aedes {
     const aedes = new Aedes({
+      persistence: this.#options.persistence,
       // The intake bounds what is in flight; a second bound here would only queue and warn.
       concurrency: 0,
       queueLimit: EARLY_PACKETS_MAX,
@@ -150,6 +159,10 @@ class HoldfastBroker {
     });
     aedes.on('clientError', (client, error) => this.#failed(client, error));
     aedes.on('connectionError', (client, error) => this.#failed(client, error));
+    // Of a stored will: it stays on disk, and Aedes tries again. Unheard, it would end the process.
+    (aedes as EventEmitter).on('error', (error: Error) => {
+      this.#options.runtime.log.warn({ err: error }, 'a stored will could not be published');
+    });
     return aedes;
   }
 

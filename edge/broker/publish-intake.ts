@@ -11,11 +11,13 @@ import { deviceKeyOf } from '../devices/device-key.ts';
 import type { Router } from '../devices/routes.ts';
 import type { Settled } from './held-publishes.ts';
 import type { MessageCounts } from './message-counts.ts';
+import type { SessionPersistence } from './persistence/session-persistence.ts';
 import type { RefusalReason, Refusals } from './refusals.ts';
 import type { Sessions } from './sessions.ts';
 
 export interface PublishIntakeOptions {
   readonly buffer: GatewayBuffer;
+  readonly persistence: Pick<SessionPersistence, 'prepare'>;
   readonly route: Router;
   readonly sessions: Sessions;
   readonly refusals: Refusals;
@@ -35,6 +37,7 @@ type Answer = (error?: Error | null) => void;
 export class PublishIntake {
   readonly #options: PublishIntakeOptions;
   #sampled = 0;
+  #stopped = false;
 
   constructor(options: PublishIntakeOptions) {
     this.#options = options;
@@ -42,13 +45,16 @@ export class PublishIntake {
 
   /** `client` is null for a will that outlived its broker; its topic was judged at its CONNECT. */
   take(client: Client | null, packet: PublishPacket, answer: Answer): void {
+    // Not even a refusal: that would delete the will of a client that we disconnect by stopping. It
+    // waits on disk for the next start, as MQTT 3.1.1 §3.1.2.5 allows.
+    if (this.#stopped) return;
     const denied = this.#denial(client, packet);
     if (denied) {
       answer(this.#refuse(denied, client, packet.topic));
       return;
     }
     const message = this.#accepted(client, packet);
-    const appended = this.#append(message, client);
+    const appended = this.#prepared(this.#append(message, client), client, packet);
     const settled = (result: Settled): void => {
       const refusal = refusalOf(result);
       if (refusal) answer(this.#refuse(refusal, client, packet.topic));
@@ -67,6 +73,11 @@ export class PublishIntake {
         (outcome) => settled({ kind: 'outcome', outcome }),
         (error: unknown) => settled({ kind: 'failed', error }),
       );
+  }
+
+  /** From now on nothing is taken and nothing acknowledged. */
+  stop(): void {
+    this.#stopped = true;
   }
 
   #denial(client: Client | null, { topic, payload }: PublishPacket): RefusalReason | undefined {
@@ -95,6 +106,23 @@ export class PublishIntake {
       key: device === undefined ? undefined : deviceKeyOf(payload),
       exchange: exchangeOf(client, packet),
     };
+  }
+
+  /**
+   * What Aedes retains and queues only after the acknowledgement is on disk before it, too, and
+   * only of what is stored.
+   */
+  #prepared(
+    appended: Promise<AppendOutcome>,
+    client: Client | null,
+    packet: PublishPacket,
+  ): Promise<AppendOutcome> {
+    const prepare = this.#options.persistence.prepare(client, packet);
+    if (!prepare) return appended;
+    return appended.then(async (outcome) => {
+      if (outcome.kind !== 'full') await prepare();
+      return outcome;
+    });
   }
 
   #append(message: AcceptedMessage, client: Client | null): Promise<AppendOutcome> {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { AppError } from '../lib/app-error.ts';
@@ -65,6 +65,18 @@ export function assertDurable(database: Database): void {
 export function isCorrupt(error: unknown): boolean {
   if (error instanceof AppError) return error.code === 'STORE_DAMAGED';
   return /^SQLITE_(CORRUPT|NOTADB)/.test(sqliteCode(error));
+}
+
+/**
+ * Renames a damaged file and its write-ahead log aside, together, so that what they hold can be
+ * read later. The name survives a power cut when this returns, and is the result.
+ */
+export function setAsideSqliteFile(path: string, atMicros: bigint): string {
+  const target = `${path}.damaged-${atMicros}`;
+  for (const suffix of ['-wal', '-shm', ''])
+    if (existsSync(path + suffix)) renameSync(path + suffix, target + suffix);
+  syncFolder(dirname(path));
+  return target;
 }
 
 /** True when another connection held the lock for too long: nothing was done, a retry can help. */
