@@ -106,7 +106,7 @@ function openOrCreate(path: string, runtime: Runtime): Omit<OpenedStore, 'quaran
   }
 }
 
-function tableCount(database: Database): bigint {
+export function tableCount(database: Database): bigint {
   return database.prepare('select count(*) from sqlite_schema').pluck().get() as bigint;
 }
 
@@ -129,7 +129,7 @@ function create(database: Database, { clock, random }: Runtime): void {
 
 const NOTHING_ACKNOWLEDGED = JSON.stringify({ contiguous: '0', ranges: [] });
 
-function checkFormat(database: Database, path: string): void {
+export function checkFormat(database: Database, path: string): void {
   const format = meta(database, path, 'format');
   if (format === BigInt(BUFFER_FORMAT)) return;
   throw new AppError(
@@ -139,7 +139,7 @@ function checkFormat(database: Database, path: string): void {
   );
 }
 
-function incarnationOf(database: Database, path: string): string {
+export function incarnationOf(database: Database, path: string): string {
   const incarnation = meta(database, path, 'incarnation');
   if (typeof incarnation === 'string') return incarnation;
   throw new AppError('STORE_DAMAGED', `${path} names no incarnation`);

@@ -20,11 +20,11 @@ import { type BootWindow, windowFromBytes, windowToBytes } from './device-window
 
 /** A row's id is its lane's number and its first sequence: one b-tree keeps each lane in order. */
 const SEQUENCE_BITS = 48n;
-const SEQUENCE_MAX = (1n << SEQUENCE_BITS) - 1n;
+export const SEQUENCE_MAX = (1n << SEQUENCE_BITS) - 1n;
 /** A QoS 2 exchange that has seen so many later ones without its PUBREL is forgotten. */
 export const EXCHANGES_MAX = 1_000_000n;
 
-type Row = Record<string, unknown>;
+export type Row = Record<string, unknown>;
 type Step = 'append' | 'seal' | 'ack' | 'settle' | 'turn';
 
 export function sqliteBufferStore(
@@ -216,7 +216,7 @@ function heldRanges(sql: Statements, stream: number, range: SequenceRange): Sequ
   return rows.map((row) => row.range).filter((held) => held.last >= range.first);
 }
 
-function rowId(stream: number, first: bigint): bigint {
+export function rowId(stream: number, first: bigint): bigint {
   assert(first <= SEQUENCE_MAX, 'a sequence fits its bits of a row id');
   return (BigInt(stream) << SEQUENCE_BITS) | first;
 }
@@ -253,7 +253,7 @@ function bootWindow(row: Row): BootWindow {
   };
 }
 
-function streamRow(row: Row, sql: Statements): StreamRow {
+export function streamRow(row: Row, sql: Pick<Statements, 'settlements'>): StreamRow {
   const id = Number(row['id']);
   const lane = LANES.find((known) => known === row['lane']);
   if (!lane) throw new AppError('STORE_DAMAGED', `the buffer names an unknown lane ${row['lane']}`);
@@ -270,7 +270,7 @@ function streamRow(row: Row, sql: Statements): StreamRow {
   };
 }
 
-function settlement(row: Row): Settlement {
+export function settlement(row: Row): Settlement {
   const kind = SETTLEMENTS.find((known) => known === row['kind']);
   if (!kind) throw new AppError('STORE_DAMAGED', `the buffer names an unknown end ${row['kind']}`);
   const first = (row['id'] as bigint) & SEQUENCE_MAX;

@@ -1,20 +1,22 @@
 import { environment, printLine, runCommand } from '@holdfast/shared/runtime/command-line.ts';
 import { loadConfig, printConfig } from '@holdfast/shared/runtime/config.ts';
 import { stopOnSignals } from '@holdfast/shared/runtime/process-life.ts';
-import { systemRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { tracingOptions } from '@holdfast/shared/runtime/tracing-settings.ts';
 import { Command } from 'commander';
-import { enroll } from '../identity/enroll.ts';
-import { startGateway } from '../process.ts';
+import { wireInspection } from '../buffer/inspection/wiring.ts';
 import { type GatewaySettings, gatewaySettingsSchema } from '../settings.ts';
 import { VERSION } from '../version.ts';
+import { addBufferCommands } from './buffer-commands.ts';
 import { printStatus } from './status-page.ts';
 
 interface CommonOptions {
   readonly config?: string;
 }
 
-/** `holdfast-gateway`: the commands of the gateway. */
+/**
+ * `holdfast-gateway`: the commands of the gateway. What only one of them needs is loaded by it: a
+ * look inside a buffer takes neither broker nor uplink into memory.
+ */
 export function createProgram(): Command {
   const program = new Command('holdfast-gateway')
     .description('The edge gateway: takes MQTT, keeps it on disk, and streams it to the cloud.')
@@ -42,6 +44,9 @@ export function createProgram(): Command {
     .action((options: CommonOptions & { json?: boolean }) =>
       runCommand(() => printStatus(loadSettings(options.config), options.json === true)),
     );
+  addBufferCommands(program, ({ config, file }) =>
+    wireInspection(loadSettings(config).dataDir, file),
+  );
   program
     .command('version')
     .description('print the version')
@@ -52,6 +57,8 @@ export function createProgram(): Command {
 async function run(options: CommonOptions & { printConfig?: boolean }): Promise<void> {
   const settings = loadSettings(options.config);
   if (options.printConfig) return printLine(printConfig(settings));
+  const { systemRuntime } = await import('@holdfast/shared/runtime/runtime.ts');
+  const { startGateway } = await import('../process.ts');
   const runtime = await systemRuntime({
     name: 'gateway',
     logLevel: settings.logLevel,
@@ -65,6 +72,8 @@ type EnrolOptions = CommonOptions & { readonly cloud: string; readonly again?: b
 
 async function runEnroll(claimCode: string, options: EnrolOptions): Promise<void> {
   const { dataDir, logLevel } = loadSettings(options.config);
+  const { systemRuntime } = await import('@holdfast/shared/runtime/runtime.ts');
+  const { enroll } = await import('../identity/enroll.ts');
   const runtime = await systemRuntime({ name: 'gateway', logLevel });
   const again = options.again === true;
   const credentials = await enroll({ claimCode, cloudUrl: options.cloud, dataDir, runtime, again });

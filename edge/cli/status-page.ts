@@ -35,15 +35,20 @@ export async function printStatus(settings: GatewaySettings, asJson: boolean): P
   const { phase, error } = status.uplink;
   printLine(`uplink       ${phase}${error ? `: ${error}` : ''}`);
   printLine(`buffer       ${status.bufferBytes} bytes\n`);
-  printLine(row(['lane', ...COLUMNS]));
-  for (const lane of status.lanes) {
-    printLine(row([lane.lane, ...COLUMNS.map((name) => String(lane[name] ?? ''))]));
-  }
+  for (const line of ledgerTable(status.lanes)) printLine(line);
   for (const module of status.modules) {
     if (module.state !== 'ready') {
       printLine(`\n${module.name}: ${module.state}${module.detail ? `: ${module.detail}` : ''}`);
     }
   }
+}
+
+/** A head and a line per lane. */
+export function ledgerTable(
+  lanes: readonly { readonly lane: string; readonly [name: string]: unknown }[],
+): string[] {
+  const line = (lane: (typeof lanes)[number]) => COLUMNS.map((name) => String(lane[name] ?? ''));
+  return [row(['lane', ...COLUMNS]), ...lanes.map((lane) => row([lane.lane, ...line(lane)]))];
 }
 
 function row(cells: readonly string[]): string {

@@ -1,0 +1,78 @@
+import { crc32 } from 'node:zlib';
+import {
+  Block,
+  BlockForm,
+  Codec,
+} from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
+import { laneToWire } from '@holdfast/shared/contracts/lanes.ts';
+import { AppError } from '@holdfast/shared/lib/app-error.ts';
+import { type DecodedBody, decodeBody, decompressBody } from '@holdfast/shared/lib/block-body.ts';
+import type { StreamRow } from '../buffer-store.ts';
+import { isIntact } from '../sealing.ts';
+import type { StoredRow } from './buffer-reader.ts';
+
+export type OpenedRow = IntactRow | { readonly kind: 'damaged'; readonly reason: string };
+
+export interface IntactRow {
+  readonly kind: 'intact';
+  readonly codec: 'none' | 'zstd';
+  /** Summaries stand for more messages than there are records. */
+  readonly form: 'messages' | 'summaries';
+  /** In hexadecimal digits, with the name of its method. */
+  readonly checksum: string;
+  readonly body: DecodedBody;
+}
+
+/** A row that is what was written: checksum, place, decodable, as many records as it says. */
+export function openRow(stream: StreamRow, row: StoredRow): OpenedRow {
+  if (!row.bytes) return damaged('the file does not give it back');
+  try {
+    return row.kind === 'group' ? openGroup(row, row.bytes) : openBlock(stream, row, row.bytes);
+  } catch (cause) {
+    if (cause instanceof AppError) return damaged(cause.message);
+    throw cause;
+  }
+}
+
+function openGroup(row: StoredRow, bytes: Uint8Array): OpenedRow {
+  const sum = crc32(bytes);
+  if (sum !== row.checksum) return damaged('its checksum is wrong');
+  const checksum = `crc32:${sum.toString(16).padStart(8, '0')}`;
+  return counted(row, { codec: 'none', form: 'messages', checksum, body: decodeBody(bytes) });
+}
+
+function openBlock(stream: StreamRow, row: StoredRow, bytes: Uint8Array): OpenedRow {
+  const block = decoded(bytes);
+  if (!block) return damaged('it is no block');
+  if (!isIntact(block)) return damaged('its checksum is wrong');
+  const { first, last } = row.range;
+  const isHere = block.incarnation === stream.incarnation && block.lane === laneToWire(stream.lane);
+  const covers = block.firstSequence === first && BigInt(block.count) === last - first + 1n;
+  if (!isHere || !covers) return damaged('it is the block of another place');
+  return counted(row, {
+    codec: block.codec === Codec.CODEC_ZSTD ? 'zstd' : 'none',
+    form: block.form === BlockForm.BLOCK_FORM_CONDENSED ? 'summaries' : 'messages',
+    checksum: `sha256/128:${block.checksum.toString('hex')}`,
+    body: decodeBody(decompressBody(block.codec, block.body)),
+  });
+}
+
+function decoded(bytes: Uint8Array): Block | undefined {
+  try {
+    return Block.decode(bytes);
+  } catch {
+    // Whatever the decoder says of bytes that are no message: they are damaged.
+    return undefined;
+  }
+}
+
+function counted({ range }: StoredRow, opened: Omit<IntactRow, 'kind'>): OpenedRow {
+  const { count } = opened.body;
+  if (opened.form === 'messages' && BigInt(count) !== range.last - range.first + 1n)
+    return damaged(`it holds ${count} records`);
+  return { kind: 'intact', ...opened };
+}
+
+function damaged(reason: string): OpenedRow {
+  return { kind: 'damaged', reason };
+}
