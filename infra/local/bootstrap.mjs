@@ -17,6 +17,7 @@ const COMMANDS = {
   start: [['node', 'infra/local/dev.ts']],
   stack: [['node', 'infra/local/stack.ts']],
   torture: [['node', 'test/chaos/torture.ts']],
+  bench: [['node', 'test/load/bench.ts']],
   generate: [],
   test: [['node', 'infra/local/run-tests.ts', 'all']],
   check: [

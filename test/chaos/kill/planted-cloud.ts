@@ -7,7 +7,7 @@ import type { Decoration } from '../../../cloud/wiring.ts';
 import { overlay } from './overlay.ts';
 import type { Plant } from './plants.ts';
 
-const APPEND_DELAY_MS = 100;
+const APPEND_DELAY_MS = 400;
 const POSITION_DELAY_MS = 50;
 
 /** The cloud's ports with one bug. */
