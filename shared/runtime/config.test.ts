@@ -1,7 +1,7 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { loadConfig, printConfig } from './config.ts';
 
@@ -16,8 +16,12 @@ const schema = z.strictObject({
   adminPassword: z.string().optional(),
 });
 
+const dir = mkdtempSync(join(tmpdir(), 'config-'));
+let files = 0;
+afterAll(() => rmSync(dir, { recursive: true }));
+
 function file(text: string): string {
-  const path = join(mkdtempSync(join(tmpdir(), 'config-')), 'gateway.yaml');
+  const path = join(dir, `gateway-${files++}.yaml`);
   writeFileSync(path, text);
   return path;
 }
