@@ -1,8 +1,6 @@
 import { test } from 'vitest';
-import { expectFound, PLANTED_TIMEOUT_MS } from './kill/short-run.ts';
+import { drawPlants, expectFound, PLANTED_TIMEOUT_MS } from './kill/short-run.ts';
 
-test.each(['acknowledge-before-append', 'position-outside-transaction'] as const)(
-  'finds the planted bug %s',
-  expectFound,
-  PLANTED_TIMEOUT_MS,
-);
+const PLANTS = ['acknowledge-before-append', 'position-outside-transaction'] as const;
+
+test.each(drawPlants(PLANTS))('finds the planted bug %s', expectFound, PLANTED_TIMEOUT_MS);

@@ -22,7 +22,7 @@ const PARTITION_EVERY = 6;
 const PARTITION_MS_MAX = 1_500;
 const DRAIN_TIMEOUT_MS = 60_000;
 /** A house with a planted bug may never drain. */
-const PLANTED_DRAIN_TIMEOUT_MS = 12_000;
+const PLANTED_DRAIN_TIMEOUT_MS = 6_000;
 const VICTIMS = [['gateway'], ['cloud'], ['gateway', 'cloud']] as const;
 
 export interface KillOptions {
