@@ -16,9 +16,10 @@ const FLAGS = [
   '--disable-component-update',
   '--disable-sync',
 ];
-/** What is published while the cloud is away: enough that the console sees the gap close. */
-const ROUNDS = 40;
+/** What is published while the cloud is away, over a line so slow that one sees the gap close. */
+const ROUNDS = 5;
 const PER_ROUND = 2_000;
+const LINE = { bytesPerSecond: 6_000 };
 
 const hasChromium = existsSync(CHROMIUM);
 
@@ -29,7 +30,7 @@ const broken: string[] = [];
 
 beforeAll(async () => {
   if (!hasChromium) return;
-  house = await startHouse();
+  house = await startHouse({ line: LINE });
   browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
   page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
   page.on('pageerror', (error) => broken.push(error.message));
@@ -102,8 +103,8 @@ test('says that the cloud is away, and shows the gap closing when it is back', a
   for (let round = 0; round < ROUNDS; round++) await device.publish(PER_ROUND);
   house.cloud.start();
   await page.getByTestId('cloud-down').waitFor({ state: 'detached', timeout: 20_000 });
-  await page.getByTestId('backlog-telemetry').waitFor({ timeout: 10_000 });
-  await page.getByTestId('backlog-telemetry').waitFor({ state: 'detached', timeout: 30_000 });
+  await page.getByTestId('backlog-telemetry').waitFor({ timeout: 20_000 });
+  await page.getByTestId('backlog-telemetry').waitFor({ state: 'detached', timeout: 60_000 });
   await device.close();
   expect(broken).toEqual([]);
 });

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { type Line, type LineOptions, startLine } from '../network/line.ts';
 import { eventually } from './eventually.ts';
 import { freePorts } from './free-ports.ts';
 import { COMPILE_CACHE, ROOT, TestProcess } from './process.ts';
@@ -14,6 +15,8 @@ export interface HouseOptions {
   readonly cloudEntry?: string;
   readonly gatewayEntry?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** The gateway reaches edge-link over a line that the test may slow down or cut. */
+  readonly line?: Pick<LineOptions, 'bytesPerSecond' | 'delayMs'>;
 }
 
 /**
@@ -28,6 +31,8 @@ export interface House {
   readonly mqttPort: number;
   readonly edgeLinkPort: number;
   readonly pagesUrl: string;
+  /** Between gateway and edge-link, when it was asked for. */
+  readonly line: Line | undefined;
   /** An answer of the cloud for the development administrator. */
   get(path: string): Promise<Response>;
   json<T>(path: string): Promise<T>;
@@ -60,13 +65,15 @@ export async function startHouse(options: HouseOptions = {}): Promise<House> {
 /** Nothing runs yet. */
 export async function prepareHouse(options: HouseOptions = {}): Promise<House> {
   const dir = mkdtempSync(join(tmpdir(), 'holdfast-house-'));
-  const [http, edgeLink, mqtt, pages] = (await freePorts(4)) as [number, number, number, number];
+  const ports = (await freePorts(5)) as [number, number, number, number, number];
+  const [http, edgeLink, mqtt, pages, linePort] = ports;
   for (const name of ['cloud', 'gateway']) mkdirSync(join(dir, name), { mode: 0o700 });
   const cloudEnv = {
     HOLDFAST_DATA_DIR: join(dir, 'cloud'),
     HOLDFAST_HTTP_PORT: String(http),
     HOLDFAST_EDGE_LINK_PORT: String(edgeLink),
     HOLDFAST_AUTH_DEVELOPMENT_USERS: 'true',
+    ...(options.line && { HOLDFAST_EDGE_LINK_PUBLIC_URL: `127.0.0.1:${linePort}` }),
     ...options.env,
   };
   const gatewayEnv = {
@@ -87,6 +94,9 @@ export async function prepareHouse(options: HouseOptions = {}): Promise<House> {
     env: gatewayEnv,
     logFile: join(dir, 'gateway.log'),
   });
+  const line =
+    options.line &&
+    (await startLine({ ...options.line, listenPort: linePort, targetPort: edgeLink }));
   const cloudUrl = `http://127.0.0.1:${http}`;
   const pagesUrl = `http://127.0.0.1:${pages}`;
   const session = createSession(cloudUrl, () =>
@@ -105,6 +115,7 @@ export async function prepareHouse(options: HouseOptions = {}): Promise<House> {
     pagesUrl,
     mqttPort: mqtt,
     edgeLinkPort: edgeLink,
+    line,
     get: session.get,
     json: async <T>(path: string) => (await expectOk(await session.get(path))) as T,
     cloudReady: async () => void (await readyAt(cloud, cloudUrl)),
@@ -120,6 +131,7 @@ export async function prepareHouse(options: HouseOptions = {}): Promise<House> {
     async close() {
       await gateway.stop();
       await cloud.stop();
+      await line?.close();
       rmSync(dir, { recursive: true, force: true });
     },
   };

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -12,8 +12,10 @@ import { allReadings } from './readings.ts';
 const POSTGRES = process.env['HOLDFAST_TEST_POSTGRES_URL'];
 const ROUNDS = 40;
 const PER_ROUND = 25;
+const STEP = 'telemetry.batch.before-commit';
 
 const shared = mkdtempSync(join(tmpdir(), 'holdfast-shared-'));
+const recordFile = join(shared, 'step');
 const database = `holdfast_e2e_${process.pid}_${Date.now()}`;
 let first: House;
 let second: House;
@@ -39,9 +41,10 @@ beforeAll(async () => {
   const cloudEntry = 'test/chaos/kill/victim-cloud.ts';
   first = await prepareHouse({ env, cloudEntry });
   second = await prepareHouse({ env, cloudEntry });
-  // At once: both migrate, both make the authority and the users, and one of each remains.
-  first.cloud.start();
-  second.cloud.start();
+  const sentence = JSON.stringify({ step: STEP, afterSteps: 5, recordFile });
+  // At once: both migrate, both make the authority and the users, and one of each remains. Which of
+  // them serves the gateways' partitions is the log's choice; the first to come so far dies.
+  for (const house of [first, second]) house.cloud.start({ [SENTENCE_VARIABLE]: sentence });
   for (const house of [first, second]) {
     await house.cloudReady();
     await house.enrol();
@@ -61,31 +64,28 @@ test('two processes of each target hand partitions over when one dies in mid-bat
   skip,
 }) => {
   if (!POSTGRES) return skip('HOLDFAST_TEST_POSTGRES_URL is not set');
-  const recordFile = join(shared, 'step');
-  const sentence = { step: 'telemetry.batch.before-commit', afterSteps: 5, recordFile };
-  await first.cloud.kill();
-  first.cloud.start({ [SENTENCE_VARIABLE]: JSON.stringify(sentence) });
-  const devices = await Promise.all([
-    connectNumbered(first, 'east'),
-    connectNumbered(second, 'west'),
-  ]);
+  const houses = [first, second];
+  const devices = [await connectNumbered(first, 'east'), await connectNumbered(second, 'west')];
   for (let round = 0; round < ROUNDS; round++) {
     await Promise.all(devices.map((device) => device.publish(PER_ROUND)));
   }
-  await eventually('the first cloud to die in mid-batch', async () => {
+  const dead = await eventually('one of the clouds to die in mid-batch', async () => {
     await Promise.all(devices.map((device) => device.publish(1)));
-    return existsSync(recordFile) && !first.cloud.running;
+    return houses.find((house) => !house.cloud.running);
   });
+  expect(readFileSync(recordFile, 'utf8')).toBe(STEP);
+  const survivor = dead === first ? second : first;
+  const its = devices[houses.indexOf(survivor)]!;
   // What the dead process held goes on in the other one.
-  await eventually('the survivor to answer for what it took over', async () => {
-    const found = await allReadings(second, 'west', NUMBERED_METRIC);
-    return found.length === devices[1]!.last;
+  await eventually('the survivor to answer for what its own gateway sent', async () => {
+    const found = await allReadings(survivor, its.id, NUMBERED_METRIC);
+    return found.length === its.last;
   });
-  first.cloud.start();
-  await first.cloudReady();
+  dead.cloud.start();
+  await dead.cloudReady();
   for (const device of devices) {
     const readings = await eventually(`all of ${device.id}`, async () => {
-      const found = await allReadings(second, device.id, NUMBERED_METRIC);
+      const found = await allReadings(survivor, device.id, NUMBERED_METRIC);
       return found.length >= device.last ? found : undefined;
     });
     const expected = Array.from({ length: device.last }, (_, index) => index + 1);

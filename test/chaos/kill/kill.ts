@@ -2,12 +2,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Random, seededRandom } from '@holdfast/shared/runtime/random.ts';
 import { eventually } from '../../e2e/eventually.ts';
-import { freePorts } from '../../e2e/free-ports.ts';
 import { type House, prepareHouse } from '../../e2e/house.ts';
 import type { TestProcess } from '../../e2e/process.ts';
+import type { Line } from '../../network/line.ts';
 import { audit, type LaneTotals, readDelivered, type Verdict } from './audit.ts';
 import { drawStep } from './drawn-steps.ts';
-import { type Hop, startHop } from './hop.ts';
 import { PLANT_VARIABLE, SENTENCE_VARIABLE, type Sentence } from './killing-steps.ts';
 import { type Load, startLoad } from './load.ts';
 import type { Plant } from './plants.ts';
@@ -48,17 +47,15 @@ export async function runKill(options: KillOptions): Promise<KillReport> {
   const random = seededRandom(options.seed);
   // The load draws from a stream of its own: how fast it goes must not change who is killed.
   const loadRandom = seededRandom(options.seed + 1);
-  const [edgeLinkHop] = (await freePorts(1)) as [number];
   const house = await prepareHouse({
     cloudEntry: 'test/chaos/kill/victim-cloud.ts',
     gatewayEntry: 'test/chaos/kill/victim-gateway.ts',
     env: {
-      HOLDFAST_EDGE_LINK_PUBLIC_URL: `127.0.0.1:${edgeLinkHop}`,
       HOLDFAST_LOG_LEVEL: 'warn',
       [PLANT_VARIABLE]: options.plant ?? '',
     },
+    line: {},
   });
-  const hop = await startHop(edgeLinkHop, house.edgeLinkPort);
   try {
     house.cloud.start();
     await house.cloudReady();
@@ -69,7 +66,8 @@ export async function runKill(options: KillOptions): Promise<KillReport> {
       random: loadRandom,
       share: PUBLISH_SHARE,
     });
-    const world = { house, hop, random, deaths: new Map<string, number>(), partitions: 0 };
+    const line = house.line!;
+    const world = { house, line, random, deaths: new Map<string, number>(), partitions: 0 };
     for (let cycle = 1; cycle <= options.cycles; cycle++) {
       const victims = await runCycle(world, cycle);
       options.progress(`cycle ${cycle}/${options.cycles}: killed ${victims.join(' and ')}`);
@@ -79,14 +77,13 @@ export async function runKill(options: KillOptions): Promise<KillReport> {
     await load.end();
     return { verdict, deaths: world.deaths, partitions: world.partitions };
   } finally {
-    await hop.close();
     await house.close();
   }
 }
 
 interface World {
   readonly house: House;
-  readonly hop: Hop;
+  readonly line: Line;
   readonly random: Random;
   readonly deaths: Map<string, number>;
   partitions: number;
@@ -145,9 +142,9 @@ function note({ deaths }: World, step: string): void {
 
 async function cutForAWhile(world: World): Promise<void> {
   world.partitions++;
-  world.hop.cut();
+  world.line.cut();
   await new Promise((resolve) => setTimeout(resolve, world.random.int(PARTITION_MS_MAX)));
-  world.hop.heal();
+  world.line.heal();
 }
 
 interface GatewayView {

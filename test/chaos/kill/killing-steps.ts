@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import type { Steps } from '@holdfast/shared/runtime/steps.ts';
 
 /** Where a victim is to die: when it reached a step so often. */
@@ -6,7 +6,10 @@ export interface Sentence {
   /** Undefined: any step counts. */
   readonly step?: string | undefined;
   readonly afterSteps: number;
-  /** The name of the step at which it died is written here. */
+  /**
+   * The name of the step at which it died is written here. Of several processes with one file the
+   * first to come to its step dies; the others are spared.
+   */
   readonly recordFile: string;
 }
 
@@ -20,6 +23,7 @@ export function killingSteps(sentence: Sentence): Steps {
     reach(step) {
       if (sentence.step !== undefined && sentence.step !== step) return;
       if (--left > 0) return;
+      if (existsSync(sentence.recordFile)) return;
       writeFileSync(sentence.recordFile, step);
       process.kill(process.pid, 'SIGKILL');
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
