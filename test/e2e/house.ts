@@ -68,20 +68,11 @@ export async function prepareHouse(options: HouseOptions = {}): Promise<House> {
   const ports = (await freePorts(5)) as [number, number, number, number, number];
   const [http, edgeLink, mqtt, pages, linePort] = ports;
   for (const name of ['cloud', 'gateway']) mkdirSync(join(dir, name), { mode: 0o700 });
-  const cloudEnv = {
-    HOLDFAST_DATA_DIR: join(dir, 'cloud'),
-    HOLDFAST_HTTP_PORT: String(http),
-    HOLDFAST_EDGE_LINK_PORT: String(edgeLink),
-    HOLDFAST_AUTH_DEVELOPMENT_USERS: 'true',
-    ...(options.line && { HOLDFAST_EDGE_LINK_PUBLIC_URL: `127.0.0.1:${linePort}` }),
-    ...options.env,
-  };
-  const gatewayEnv = {
-    HOLDFAST_DATA_DIR: join(dir, 'gateway'),
-    HOLDFAST_MQTT_PORT: String(mqtt),
-    HOLDFAST_PAGES_PORT: String(pages),
-    ...options.env,
-  };
+  const { cloudEnv, gatewayEnv } = environments(
+    dir,
+    { http, edgeLink, mqtt, pages, linePort },
+    options,
+  );
   const cloud = new TestProcess({
     entry: options.cloudEntry ?? 'cloud/main.ts',
     args: ['run', '--target=all'],
@@ -135,6 +126,33 @@ export async function prepareHouse(options: HouseOptions = {}): Promise<House> {
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+interface Ports {
+  readonly http: number;
+  readonly edgeLink: number;
+  readonly mqtt: number;
+  readonly pages: number;
+  readonly linePort: number;
+}
+
+function environments(dir: string, ports: Ports, options: HouseOptions) {
+  const line = { HOLDFAST_EDGE_LINK_PUBLIC_URL: `127.0.0.1:${ports.linePort}` };
+  const cloudEnv = {
+    HOLDFAST_DATA_DIR: join(dir, 'cloud'),
+    HOLDFAST_HTTP_PORT: String(ports.http),
+    HOLDFAST_EDGE_LINK_PORT: String(ports.edgeLink),
+    HOLDFAST_AUTH_DEVELOPMENT_USERS: 'true',
+    ...(options.line && line),
+    ...options.env,
+  };
+  const gatewayEnv = {
+    HOLDFAST_DATA_DIR: join(dir, 'gateway'),
+    HOLDFAST_MQTT_PORT: String(ports.mqtt),
+    HOLDFAST_PAGES_PORT: String(ports.pages),
+    ...options.env,
+  };
+  return { cloudEnv, gatewayEnv };
 }
 
 function readyAt(server: TestProcess, url: string): Promise<boolean> {
