@@ -9,6 +9,8 @@ import { freePorts } from './free-ports.ts';
 import { COMPILE_CACHE, ROOT, TestProcess } from './process.ts';
 
 const REQUEST_TIMEOUT_MS = 10_000;
+/** A busy machine takes long to start a process; a process that ended is noticed at once. */
+const READY_TIMEOUT_MS = 60_000;
 
 export interface HouseOptions {
   /** Entries that replace the product's own, for a test that decorates a port. */
@@ -109,8 +111,8 @@ export async function prepareHouse(options: HouseOptions = {}): Promise<House> {
     line,
     get: session.get,
     json: async <T>(path: string) => (await expectOk(await session.get(path))) as T,
-    cloudReady: async () => void (await readyAt(cloud, cloudUrl)),
-    gatewayReady: async () => void (await readyAt(gateway, pagesUrl)),
+    cloudReady: () => readyAt(cloud, cloudUrl),
+    gatewayReady: () => readyAt(gateway, pagesUrl),
     gatewayCli: cli,
     login: session.login,
     claim,
@@ -155,12 +157,18 @@ function environments(dir: string, ports: Ports, options: HouseOptions) {
   return { cloudEnv, gatewayEnv };
 }
 
-function readyAt(server: TestProcess, url: string): Promise<boolean> {
-  return eventually(`${url}/readyz`, async () => {
-    if (!server.running) throw new Error(`the process ended:\n${server.log().slice(-4_000)}`);
+async function readyAt(server: TestProcess, url: string): Promise<void> {
+  const check = async (): Promise<'ready' | 'ended'> => {
+    if (!server.running) return 'ended';
     const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) });
-    return answer.ok;
+    if (!answer.ok) throw new Error(await answer.text());
+    return 'ready';
+  };
+  const log = (): string => `its log ends with:\n${server.log().slice(-4_000)}`;
+  const state = await eventually(`${url}/readyz`, check, READY_TIMEOUT_MS).catch((cause) => {
+    throw new Error(`not ready; ${log()}`, { cause });
   });
+  if (state === 'ended') throw new Error(`the process ended; ${log()}`);
 }
 
 export interface RunResult {
