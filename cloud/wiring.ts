@@ -151,7 +151,8 @@ function createPorts(wires: {
   const eventLog = once(async () => {
     const { openEmbeddedLog } = await import('./platform/event-log/event-log.embedded.ts');
     const dir = settings.eventLog.dir ?? join(settings.dataDir, 'event-log');
-    const log = await openEmbeddedLog({ dir, runtime, leaseMs: settings.eventLog.leaseMs });
+    const { leaseMs } = settings.eventLog;
+    const log = await openEmbeddedLog({ dir, runtime, leaseMs, writes: 'thread' });
     opened.push(log);
     return decoration.eventLog?.(log) ?? log;
   });

@@ -2,14 +2,17 @@ import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   fchmodSync,
+  fstatSync,
   fsyncSync,
   linkSync,
   mkdirSync,
   openSync,
   readFileSync,
+  readSync,
   renameSync,
   rmSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
@@ -71,6 +74,54 @@ export function readFileIfThere(path: string): Buffer | undefined {
     if (hasCode(cause, 'ENOENT')) return undefined;
     throw cause;
   }
+}
+
+/** A file's bytes by their place, however large it is. */
+export interface ByteFile {
+  readonly size: number;
+  /** Fewer bytes where the file ends. */
+  read(offset: number, length: number): Buffer;
+  close(): void;
+}
+
+/** Opens the file for reading; undefined when there is no such file. */
+export function openByteFile(path: string): ByteFile | undefined {
+  let handle: number;
+  try {
+    handle = openSync(path, 'r');
+  } catch (cause) {
+    if (hasCode(cause, 'ENOENT')) return undefined;
+    throw cause;
+  }
+  return {
+    size: fstatSync(handle).size,
+    read(offset, length) {
+      const bytes = Buffer.allocUnsafe(length);
+      const got = readSync(handle, bytes, 0, length, offset);
+      return bytes.subarray(0, got);
+    },
+    close: () => closeSync(handle),
+  };
+}
+
+/** A small file that is written over in place, again and again, and is never synced. */
+export interface ScratchFile {
+  write(offset: number, bytes: Uint8Array): void;
+  close(): void;
+}
+
+/**
+ * Opens the file, or makes it. Its name survives a power cut when this returns; what is written
+ * survives the end of the process, and a power cut when the system has written it out by then.
+ */
+export function openScratchFile(path: string, { mode }: WriteFileOptions): ScratchFile {
+  const isNew = readFileIfThere(path) === undefined;
+  const handle = openSync(path, isNew ? 'w' : 'r+', mode);
+  if (isNew) syncFolder(dirname(path));
+  return {
+    write: (offset, bytes) => void writeSync(handle, bytes, 0, bytes.byteLength, offset),
+    close: () => closeSync(handle),
+  };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { existsSync, renameSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { AppError } from '../lib/app-error.ts';
@@ -10,6 +10,16 @@ export type Database = Sqlite.Database;
 export interface OpenSqliteFileOptions {
   /** The file must exist; nothing can be written through this connection. */
   readonly readonly?: boolean;
+  /** Of a new file; an old one keeps what it was made with. Every connection names the same. */
+  readonly layout?: SqliteLayout;
+}
+
+/** What a file is made of, where it matters how much is written and how much space is taken. */
+export interface SqliteLayout {
+  /** Each commit writes whole pages. */
+  readonly pageBytes: number;
+  /** When the log has grown so far, its pages are copied into the file, once each. */
+  readonly checkpointBytes: number;
 }
 
 /** How long a statement waits for another process's lock before it fails with SQLITE_BUSY. */
@@ -37,7 +47,7 @@ export function openSqliteFile(path: string, options: OpenSqliteFileOptions = {}
   try {
     if (isNew && !readonly) ensureFolder(dirname(file), FOLDER_MODE);
     database = new Sqlite(file, { readonly, fileMustExist: readonly, timeout: BUSY_TIMEOUT_MS });
-    configure(database, readonly);
+    configure(database, options);
     if (isNew && !readonly) syncFolder(dirname(file));
     return database;
   } catch (cause) {
@@ -69,14 +79,30 @@ export function isCorrupt(error: unknown): boolean {
 
 /**
  * Renames a damaged file and its write-ahead log aside, together, so that what they hold can be
- * read later. The name survives a power cut when this returns, and is the result.
+ * read later. The name survives a power cut when this returns, and is the result; `as` is the file
+ * that it stands for when that has another name by now.
  */
-export function setAsideSqliteFile(path: string, atMicros: bigint): string {
-  const target = `${path}.damaged-${atMicros}`;
-  for (const suffix of ['-wal', '-shm', ''])
-    if (existsSync(path + suffix)) renameSync(path + suffix, target + suffix);
-  syncFolder(dirname(path));
+export function setAsideSqliteFile(path: string, atMicros: bigint, as = path): string {
+  let target = `${as}.damaged-${atMicros}`;
+  // A clock that was set back may give the same name again.
+  for (let at = atMicros + 1n; existsSync(target); at++) target = `${as}.damaged-${at}`;
+  moveSqliteFile(path, target);
   return target;
+}
+
+/**
+ * Renames a file and its write-ahead log. The file itself goes first, and its new name is on disk
+ * before the log follows: killed in between, the log without its file says that the move was under
+ * way, and the same call ends it.
+ */
+export function moveSqliteFile(path: string, target: string): void {
+  if (existsSync(path)) {
+    renameSync(path, target);
+    syncFolder(dirname(path));
+  }
+  if (existsSync(`${path}-wal`)) renameSync(`${path}-wal`, `${target}-wal`);
+  rmSync(`${path}-shm`, { force: true });
+  syncFolder(dirname(path));
 }
 
 /** True when another connection held the lock for too long: nothing was done, a retry can help. */
@@ -89,7 +115,13 @@ export function sqliteCode(error: unknown): string {
   return error instanceof Sqlite.SqliteError ? error.code : '';
 }
 
-function configure(database: Database, readonly: boolean): void {
+/** An error of SQLite that came from another thread, where its class was lost. */
+export function sqliteError(code: string, message: string): Error {
+  return new Sqlite.SqliteError(message, code);
+}
+
+function configure(database: Database, { readonly = false, layout }: OpenSqliteFileOptions): void {
+  if (layout) applyLayout(database, layout);
   database.pragma('foreign_keys = ON');
   database.pragma(`journal_size_limit = ${WAL_BYTES_KEPT_MAX}`);
   // On macOS fsync leaves the data in the drive's cache; elsewhere these two do nothing.
@@ -101,6 +133,14 @@ function configure(database: Database, readonly: boolean): void {
   const stamp = database.pragma('application_id', { simple: true });
   if (!readonly && stamp === 0) database.pragma(`application_id = ${APPLICATION_ID}`);
   assertDurable(database);
+}
+
+/** Before anything is written: a file has its pages' size, and their map, from its first one on. */
+function applyLayout(database: Database, { pageBytes, checkpointBytes }: SqliteLayout): void {
+  database.pragma(`page_size = ${pageBytes}`);
+  // With the map, `incremental_vacuum` can give free pages back to the volume.
+  database.pragma('auto_vacuum = INCREMENTAL');
+  database.pragma(`wal_autocheckpoint = ${Math.ceil(checkpointBytes / pageBytes)}`);
 }
 
 /**

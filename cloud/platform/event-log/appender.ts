@@ -1,6 +1,7 @@
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { EVENT_BYTES_MAX, type LogPosition, type LogRecord, recordBytes } from './event-log.ts';
 import type { LogWorld } from './log-world.ts';
+import type { LogWriter } from './log-writer.ts';
 import type { TopicFile } from './topic-file.ts';
 
 /** What waits for the disk in one topic; beyond it an append is refused with UNAVAILABLE. */
@@ -21,15 +22,20 @@ interface Call {
 export interface AppenderOptions {
   readonly file: TopicFile;
   readonly world: LogWorld;
+  readonly writer: LogWriter;
   /** Told of each commit, before its callers are. */
   readonly onCommitted: () => void;
 }
 
-/** Group commit: the appends of one turn of the event loop share one transaction and its sync. */
+/**
+ * Group commit: the appends of one turn of the event loop share one transaction and its sync, and
+ * so do those that come while the transaction before is on its way to the disk.
+ */
 export class Appender {
   readonly #options: AppenderOptions;
   #waiting: Call[] = [];
   #waitingBytes = 0;
+  /** A flush is to come, or under way. */
   #scheduled = false;
   #lockedSinceMs: number | undefined;
   #idle: (() => void)[] = [];
@@ -59,18 +65,16 @@ export class Appender {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    this.#options.world.soon(() => this.#flush());
+    this.#options.world.soon(() => void this.#flush());
   }
 
-  #flush(): void {
-    const { file, world, onCommitted } = this.#options;
-    this.#scheduled = false;
+  async #flush(): Promise<void> {
+    const { file, world, writer, onCommitted } = this.#options;
     const group = this.#nextGroup();
     const records = group.flatMap((call) => call.records);
-    world.steps.reach('event-log.append.before');
     let positions: LogPosition[] | undefined;
     try {
-      positions = file.append(records, world.clock.now());
+      positions = await writer.write('append', file.options, records, world.clock.now());
       if (!positions && this.#lockIsLate()) {
         throw new AppError('UNAVAILABLE', `the topic ${file.topic} is locked by another process`);
       }
@@ -79,7 +83,6 @@ export class Appender {
       return;
     }
     if (positions) {
-      world.steps.reach('event-log.append.committed');
       onCommitted();
       this.#resolve(group, positions);
     } else this.#retryLater();
@@ -110,14 +113,14 @@ export class Appender {
 
   #retryLater(): void {
     const { clock, random } = this.#options.world;
-    this.#scheduled = true;
     // Drawn, so that two processes do not meet again and again.
-    clock.after(1 + random.fraction() * LOCK_PAUSE_MS_MAX, () => this.#flush(), {
+    clock.after(1 + random.fraction() * LOCK_PAUSE_MS_MAX, () => void this.#flush(), {
       keepAlive: true,
     });
   }
 
   #settle(group: readonly Call[], each: (call: Call) => void): void {
+    this.#scheduled = false;
     this.#lockedSinceMs = undefined;
     this.#waiting = this.#waiting.slice(group.length);
     for (const call of group) {

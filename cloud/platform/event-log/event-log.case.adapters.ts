@@ -20,11 +20,11 @@ export interface LogAdapter {
    * `place` is empty at first; opening it again is a restart, or another member of the same log.
    */
   open(place: string, options?: { readonly compacted?: Topic }): Promise<EventLog>;
-  start(place: string, task: Omit<LogTask, 'dir'>): ChildProcess;
+  start(place: string, task: Omit<LogTask, 'dir' | 'writes'>): ChildProcess;
 }
 
-const embedded: LogAdapter = {
-  name: 'embedded',
+const embedded = (writes: 'thread' | 'inline'): LogAdapter => ({
+  name: `embedded, ${writes}`,
   open: (place, { compacted } = {}) => {
     const definitionOf = (topic: Topic): TopicDefinition =>
       topic === compacted
@@ -32,15 +32,15 @@ const embedded: LogAdapter = {
         : topicDefinition(topic);
     const times = { leaseMs: 1000, retentionIntervalMs: 50, stopTimeoutMs: 1000 };
     const dir = join(place, 'log');
-    return openEmbeddedLog({ dir, runtime: testRuntime(), definitionOf, ...times });
+    return openEmbeddedLog({ dir, runtime: testRuntime(), definitionOf, writes, ...times });
   },
   start: (place, task) =>
     fork(join(import.meta.dirname, 'event-log.case.child.ts'), [
-      JSON.stringify({ ...task, dir: join(place, 'log') } satisfies LogTask),
+      JSON.stringify({ ...task, writes, dir: join(place, 'log') } satisfies LogTask),
     ]),
-};
+});
 
-export const LOG_ADAPTERS: readonly LogAdapter[] = [embedded];
+export const LOG_ADAPTERS: readonly LogAdapter[] = [embedded('thread'), embedded('inline')];
 
 export const TOPIC: Topic = 'telemetry.batches';
 export const PARTITIONS = Array.from(
@@ -75,7 +75,7 @@ export class LogBench {
     return log;
   }
 
-  start(task: Omit<LogTask, 'dir'>): ChildProcess {
+  start(task: Omit<LogTask, 'dir' | 'writes'>): ChildProcess {
     const child = this.#adapter.start(this.#place, task);
     this.#children.push(child);
     return child;

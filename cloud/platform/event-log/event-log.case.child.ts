@@ -7,6 +7,7 @@ import type { EventLog, LogBatch } from './event-log.ts';
  */
 export interface LogTask {
   readonly dir: string;
+  readonly writes?: 'thread' | 'inline';
   readonly leaseMs?: number;
   /** Appends numbered records for ever, some calls at once. */
   readonly append?: { readonly keys: readonly string[] };
@@ -36,7 +37,8 @@ const runtime: Runtime = {
   ...(await systemRuntime({ name: 'log', logLevel: 'silent' })),
   steps: { reach: killer(task.killAt) },
 };
-const log = await openEmbeddedLog({ dir: task.dir, runtime, leaseMs: task.leaseMs ?? 1000 });
+const { dir, writes, leaseMs = 1000 } = task;
+const log = await openEmbeddedLog({ dir, runtime, leaseMs, ...(writes && { writes }) });
 // Not longer than the test that started it.
 process.once('disconnect', () => process.exit());
 if (task.consume) await consume(log, task.consume);

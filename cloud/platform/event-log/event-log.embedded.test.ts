@@ -35,15 +35,21 @@ async function open(
 
 const STEPS = [
   'event-log.append.before',
+  'event-log.append.before-commit',
   'event-log.append.committed',
   'event-log.batch.before',
   'event-log.batch.handled',
   'event-log.offset.committed',
 ];
 
-it.each(STEPS)('keeps and delivers what was acknowledged when killed at %s', async (step) => {
+const PLACES = ['thread', 'inline'] as const;
+const KILLS = PLACES.flatMap((writes) => STEPS.map((step) => ({ writes, step })));
+
+it.each(KILLS)('keeps what was acknowledged when killed at $step, $writes', async (kill) => {
+  const { writes, step } = kill;
   const task: LogTask = {
     dir,
+    writes,
     append: { keys: KEYS },
     consume: { group: 'g' },
     killAt: { step, count: 12 },
@@ -64,15 +70,15 @@ it.each(STEPS)('keeps and delivers what was acknowledged when killed at %s', asy
   });
 });
 
-it('reaches its steps in order', async () => {
+it.each(PLACES)('reaches its steps in order, %s', async (writes) => {
   const reached: string[] = [];
-  const log = await open({ steps: { reach: (step) => reached.push(step) } });
+  const log = await open({ steps: { reach: (step) => reached.push(step) } }, { writes });
   const handle = async (): Promise<void> => void reached.push('handle');
   const member = await joinGroup(log, { group: 'g', handle });
   await log.append(TOPIC, [record('a')]);
   await eventually(() => expect(reached).toContain('event-log.offset.committed'));
   expect(member.texts()).toEqual(['a']);
-  expect(reached).toEqual([...STEPS.slice(0, 3), 'handle', ...STEPS.slice(3)]);
+  expect(reached).toEqual([...STEPS.slice(0, 4), 'handle', ...STEPS.slice(4)]);
 });
 
 it('stores the appends of one turn with one sync', async () => {

@@ -19,7 +19,9 @@ import type {
   SubscribeOptions,
 } from './event-log.ts';
 import { GroupsFile } from './groups-file.ts';
+import { LogFiles } from './log-files.ts';
 import type { LogWorld } from './log-world.ts';
+import { inlineWriter, type LogWriter } from './log-writer.ts';
 import { OffsetCommits } from './offset-commits.ts';
 import { partitionOfKey } from './partition-of-key.ts';
 import { Peers } from './peers.ts';
@@ -39,6 +41,8 @@ export interface EmbeddedLogOptions {
   /** How long `stop` and `close` wait for handlers. */
   readonly stopTimeoutMs?: number;
   readonly definitionOf?: (topic: Topic) => TopicDefinition;
+  /** In a thread of its own, so that no sync holds the event loop up; inline when absent. */
+  readonly writes?: 'thread' | 'inline';
 }
 
 interface OpenTopic extends RetainedTopic {
@@ -52,12 +56,24 @@ interface OpenTopic extends RetainedTopic {
  * with another partition count.
  */
 export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<EventLog> {
-  return new EmbeddedLog(options);
+  return new EmbeddedLog(options, await openWriter(options));
+}
+
+async function openWriter({ dir, runtime, writes }: EmbeddedLogOptions): Promise<LogWriter> {
+  const groupsPath = groupsPathIn(dir);
+  if (writes !== 'thread') return inlineWriter(new LogFiles(groupsPath, runtime.steps));
+  const { threadWriter } = await import('./thread-writer.sqlite.ts');
+  return threadWriter({ groupsPath, runtime });
+}
+
+function groupsPathIn(dir: string): string {
+  return join(dir, 'groups.db');
 }
 
 class EmbeddedLog implements EventLog {
   readonly #options: EmbeddedLogOptions;
   readonly #world: LogWorld;
+  readonly #writer: LogWriter;
   readonly #process: string;
   readonly #groups: GroupsFile;
   readonly #commits: OffsetCommits;
@@ -69,19 +85,20 @@ class EmbeddedLog implements EventLog {
   #memberCount = 0;
   #closing: Promise<void> | undefined;
 
-  constructor(options: EmbeddedLogOptions) {
+  constructor(options: EmbeddedLogOptions, writer: LogWriter) {
     const { dir, runtime, leaseMs = 2000, pollMs = 25, retentionIntervalMs = 30_000 } = options;
     this.#options = options;
+    this.#writer = writer;
     this.#world = { ...runtime, soon: (callback) => void setImmediate(callback) };
     this.#definitionOf = options.definitionOf ?? topicDefinition;
     ensureFolder(dir, 0o700);
     this.#process = runtime.random.bytes(8).toString('hex');
     this.#groups = new GroupsFile({
-      path: join(dir, 'groups.db'),
+      path: groupsPathIn(dir),
       process: this.#process,
       leaseMs,
     });
-    this.#commits = new OffsetCommits(this.#groups, this.#world, (commit) => {
+    this.#commits = new OffsetCommits(writer, this.#world, (commit) => {
       for (const topic of this.#topics.values()) {
         for (const subscription of topic.subscriptions) subscription.fenced(commit);
       }
@@ -89,6 +106,7 @@ class EmbeddedLog implements EventLog {
     this.#peers = new Peers({ world: this.#world, groups: this.#groups, leaseMs, pollMs });
     this.#stopRetention = startRetention({
       world: this.#world,
+      writer,
       intervalMs: retentionIntervalMs,
       topics: () => [...this.#topics.values()],
     });
@@ -181,7 +199,8 @@ class EmbeddedLog implements EventLog {
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.stop()));
     await this.#stopRetention();
     await Promise.all(topics.map((topic) => topic.appender.drained()));
-    this.#commits.flush();
+    await this.#commits.flush();
+    await this.#writer.close();
     for (const { file } of topics) file.close();
     this.#groups.close();
   }
@@ -209,7 +228,7 @@ class EmbeddedLog implements EventLog {
     const onCommitted = (): void => {
       for (const subscription of subscriptions) subscription.notify();
     };
-    const appender = new Appender({ file, world: this.#world, onCommitted });
+    const appender = new Appender({ file, world: this.#world, writer: this.#writer, onCommitted });
     const topic = { definition, file, appender, subscriptions };
     this.#topics.set(name, topic);
     return topic;

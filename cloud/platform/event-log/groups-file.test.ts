@@ -1,8 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { noSteps } from '@holdfast/shared/runtime/steps.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GroupsFile, type Seat } from './groups-file.ts';
+import { LogFiles } from './log-files.ts';
 
 const LEASE_MS = 2000;
 const LEASE = 2_000_000n;
@@ -10,15 +12,17 @@ const LEASE = 2_000_000n;
 let folder: string;
 let a: GroupsFile;
 let b: GroupsFile;
+let files: LogFiles;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'holdfast-groups-'));
   const path = join(folder, 'groups.db');
   a = new GroupsFile({ path, process: 'a', leaseMs: LEASE_MS });
   b = new GroupsFile({ path, process: 'b', leaseMs: LEASE_MS });
+  files = new LogFiles(path, noSteps);
 });
 afterEach(() => {
-  for (const file of [a, b]) file.close();
+  for (const file of [a, b, files]) file.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -77,14 +81,14 @@ describe('fencing', () => {
     a.heartbeat(0n);
     const [lost] = a.claim(seat('a.0')).holds;
     const stale = { seat: seat('a.0'), hold: lost!, nextOffset: 90n };
-    expect(a.commit([{ ...stale, nextOffset: 7n }])).toEqual([true]);
+    expect(files.commitOffsets([{ ...stale, nextOffset: 7n }])).toEqual([true]);
     b.heartbeat(LEASE);
     const [taken] = b.claim(seat('b.0')).holds;
     expect(taken).toEqual({ partition: 0, epoch: 2n, nextOffset: 7n });
-    expect(a.commit([stale])).toEqual([false]);
+    expect(files.commitOffsets([stale])).toEqual([false]);
     a.release(stale);
     const held = { seat: seat('b.0'), hold: taken!, nextOffset: 8n };
-    expect(b.commit([held])).toEqual([true]);
+    expect(files.commitOffsets([held])).toEqual([true]);
   });
 
   it('raises the epoch also when a member takes back what it gave up', () => {
@@ -94,7 +98,7 @@ describe('fencing', () => {
     const [again] = a.claim(seat('a.0')).holds;
     expect(again).toEqual({ partition: 0, epoch: first!.epoch + 1n, nextOffset: 3n });
     const stale = { seat: seat('a.0'), hold: first!, nextOffset: 90n };
-    expect(a.commit([stale])).toEqual([false]);
+    expect(files.commitOffsets([stale])).toEqual([false]);
   });
 });
 
@@ -112,7 +116,7 @@ describe('a generation', () => {
     look();
     a.heartbeat(1n);
     const commit = { seat: seat('a.0'), hold: hold!, nextOffset: 1n };
-    a.commit([commit]);
+    files.commitOffsets([commit]);
     a.claim(seat('a.0'));
     look();
     a.release(commit);

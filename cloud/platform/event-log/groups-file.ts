@@ -1,7 +1,7 @@
 import type { Topic } from '@holdfast/shared/contracts/topics.ts';
 import type { Database } from '@holdfast/shared/runtime/sqlite.ts';
 import { fairShare } from './fair-share.ts';
-import { type GroupsStatements, openGroupsStatements } from './groups-statements.ts';
+import { commitOffset, type GroupsStatements, openGroupsStatements } from './groups-statements.ts';
 
 /** One member of a group, for one topic. */
 export interface Seat {
@@ -125,22 +125,12 @@ export class GroupsFile {
       .immediate();
   }
 
-  /**
-   * Stores offsets in one synced transaction. False at the place of a hold that has passed to
-   * another member.
-   */
-  commit(commits: readonly OffsetCommit[]): boolean[] {
-    return this.#database
-      .transaction(() => commits.map((commit) => this.#commitOne(commit)))
-      .immediate();
-  }
-
   /** Gives a partition up, with the offset that was reached. */
   release(commit: OffsetCommit): void {
     const { group, topic } = commit.seat;
     this.#database
       .transaction(() => {
-        if (!this.#commitOne(commit)) return;
+        if (!commitOffset(this.#statements, commit)) return;
         this.#statements.free.run(group, topic, commit.hold.partition);
         this.#statements.bump.run(group, topic);
       })
@@ -172,13 +162,6 @@ export class GroupsFile {
   close(): void {
     this.#database.transaction(() => this.#bury(this.#process)).immediate();
     this.#database.close();
-  }
-
-  #commitOne({ seat, hold, nextOffset }: OffsetCommit): boolean {
-    const { group, topic, member } = seat;
-    const { partition, epoch } = hold;
-    const row = this.#statements.setOffset.run(nextOffset, group, topic, partition, member, epoch);
-    return row.changes > 0;
   }
 
   #bury(process: string): void {

@@ -1,5 +1,6 @@
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { assertDurable, type Database, openSqliteFile } from '@holdfast/shared/runtime/sqlite.ts';
+import type { OffsetCommit } from './groups-file.ts';
 
 const FORMAT_VERSION = 1;
 
@@ -34,6 +35,16 @@ const SCHEMA = `
 `;
 
 export type GroupsStatements = ReturnType<typeof prepareStatements>;
+
+/** False when the hold has passed to another member. In the caller's transaction. */
+export function commitOffset(
+  { setOffset }: GroupsStatements,
+  { seat, hold, nextOffset }: OffsetCommit,
+): boolean {
+  const { group, topic, member } = seat;
+  const { partition, epoch } = hold;
+  return setOffset.run(nextOffset, group, topic, partition, member, epoch).changes > 0;
+}
 
 interface LeaseRow {
   readonly partition: bigint;

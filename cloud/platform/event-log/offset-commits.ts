@@ -1,5 +1,6 @@
-import type { GroupsFile, OffsetCommit } from './groups-file.ts';
+import type { OffsetCommit } from './groups-file.ts';
 import type { LogWorld } from './log-world.ts';
+import type { LogWriter } from './log-writer.ts';
 
 /**
  * Offsets of handled batches are stored this long after the first of them, all partitions and
@@ -11,14 +12,15 @@ const RETRY_DELAY_MS = 1000;
 
 /** Collects the offsets that were reached and commits them together. */
 export class OffsetCommits {
-  readonly #groups: GroupsFile;
+  readonly #writer: LogWriter;
   readonly #world: LogWorld;
   readonly #onFenced: (commit: OffsetCommit) => void;
   readonly #waiting = new Map<string, OffsetCommit>();
   #scheduled = false;
+  #flushing: Promise<void> | undefined;
 
-  constructor(groups: GroupsFile, world: LogWorld, onFenced: (commit: OffsetCommit) => void) {
-    this.#groups = groups;
+  constructor(writer: LogWriter, world: LogWorld, onFenced: (commit: OffsetCommit) => void) {
+    this.#writer = writer;
     this.#world = world;
     this.#onFenced = onFenced;
   }
@@ -33,12 +35,19 @@ export class OffsetCommits {
     this.#waiting.delete(nameOf(commit));
   }
 
-  flush(): void {
+  /** Resolves when what was reached before the call is stored, or its failure is told. */
+  async flush(): Promise<void> {
+    await this.#flushing;
+    this.#flushing = this.#store();
+    await this.#flushing;
+  }
+
+  async #store(): Promise<void> {
     const commits = [...this.#waiting.values()];
     if (commits.length === 0) return;
     let stored: boolean[];
     try {
-      stored = this.#groups.commit(commits);
+      stored = await this.#writer.write('commitOffsets', commits);
     } catch (cause) {
       // The offsets stay here and go with the next commit; until then a crash delivers these
       // batches again.
@@ -46,11 +55,12 @@ export class OffsetCommits {
       this.#schedule(RETRY_DELAY_MS);
       return;
     }
-    this.#waiting.clear();
     this.#world.steps.reach('event-log.offset.committed');
-    commits.forEach((commit, index) => {
+    for (const [index, commit] of commits.entries()) {
+      // What was reached meanwhile goes with the next commit.
+      if (this.#waiting.get(nameOf(commit)) === commit) this.#waiting.delete(nameOf(commit));
       if (!stored[index]) this.#onFenced(commit);
-    });
+    }
   }
 
   #schedule(delayMs: number): void {
@@ -58,7 +68,7 @@ export class OffsetCommits {
     this.#scheduled = true;
     this.#world.clock.after(delayMs, () => {
       this.#scheduled = false;
-      this.flush();
+      void this.flush();
     });
   }
 }

@@ -1,5 +1,6 @@
 import type { TopicDefinition } from '@holdfast/shared/contracts/topics.ts';
 import type { LogWorld } from './log-world.ts';
+import type { LogWriter } from './log-writer.ts';
 import type { Cursor, TopicFile } from './topic-file.ts';
 
 /** Between two steps, so that appends get the lock and the event loop its turn. */
@@ -12,6 +13,7 @@ export interface RetainedTopic {
 
 export interface RetentionOptions {
   readonly world: LogWorld;
+  readonly writer: LogWriter;
   readonly intervalMs: number;
   readonly topics: () => readonly RetainedTopic[];
 }
@@ -28,7 +30,7 @@ export function startRetention(options: RetentionOptions): () => Promise<void> {
     while (!stopped.signal.aborted) {
       // Drawn, so that the processes do not all come at once.
       await pause(world, intervalMs * (0.5 + world.random.fraction()), stopped.signal);
-      for (const topic of options.topics()) await retain(topic, world, stopped.signal);
+      for (const topic of options.topics()) await retain(topic, options, stopped.signal);
     }
   };
   const running = loop();
@@ -40,7 +42,7 @@ export function startRetention(options: RetentionOptions): () => Promise<void> {
 
 async function retain(
   { file, definition }: RetainedTopic,
-  world: LogWorld,
+  { world, writer }: RetentionOptions,
   stopped: AbortSignal,
 ): Promise<void> {
   const { retention } = definition;
@@ -49,8 +51,12 @@ async function retain(
       const nowMs = world.clock.now();
       cursor =
         retention.kind === 'compact'
-          ? file.compact()
-          : file.expire({ beforeMs: nowMs - retention.ms, nowMs, after: cursor });
+          ? await writer.write('compact', file.options)
+          : await writer.write('expire', file.options, {
+              beforeMs: nowMs - retention.ms,
+              nowMs,
+              after: cursor,
+            });
       await pause(world, STEP_PAUSE_MS, stopped);
     }
   } catch (cause) {

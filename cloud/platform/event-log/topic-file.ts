@@ -1,6 +1,7 @@
 import type { Topic } from '@holdfast/shared/contracts/topics.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { isBusy } from '@holdfast/shared/runtime/sqlite.ts';
+import { noSteps, type Steps } from '@holdfast/shared/runtime/steps.ts';
 import type { LogEvent, LogPosition, LogRecord } from './event-log.ts';
 import { partitionOfKey } from './partition-of-key.ts';
 import { openTopicStatements, type TopicStatements } from './topic-statements.ts';
@@ -45,14 +46,16 @@ export type Cursor = bigint | undefined;
 export class TopicFile {
   readonly topic: Topic;
   readonly partitionCount: number;
-  readonly #options: TopicFileOptions;
+  readonly options: TopicFileOptions;
+  readonly #steps: Steps;
   #statements: TopicStatements | undefined;
   #dataVersion: bigint | undefined;
 
-  constructor(options: TopicFileOptions) {
+  constructor(options: TopicFileOptions, steps: Steps = noSteps) {
     this.topic = options.topic;
     this.partitionCount = options.partitionCount;
-    this.#options = options;
+    this.options = options;
+    this.#steps = steps;
     this.#dataVersion = this.#open().dataVersion.get();
   }
 
@@ -62,13 +65,18 @@ export class TopicFile {
    * blocking this thread.
    */
   append(records: readonly LogRecord[], nowMs: number): LogPosition[] | undefined {
-    return this.#write(({ insert }) =>
-      records.map(({ key, headers, value }) => {
+    this.#steps.reach('event-log.append.before');
+    const positions = this.#write(({ insert }) => {
+      const stored = records.map(({ key, headers, value }) => {
         const partition = partitionOfKey(key, this.partitionCount);
         const row = insert.run(partition, nowMs, key, JSON.stringify(headers), value);
         return { partition, offset: BigInt(row.lastInsertRowid) };
-      }),
-    );
+      });
+      this.#steps.reach('event-log.append.before-commit');
+      return stored;
+    });
+    if (positions) this.#steps.reach('event-log.append.committed');
+    return positions;
   }
 
   /**
@@ -144,7 +152,7 @@ export class TopicFile {
   }
 
   #open(): TopicStatements {
-    this.#statements ??= openTopicStatements(this.#options);
+    this.#statements ??= openTopicStatements(this.options);
     return this.#statements;
   }
 

@@ -25,6 +25,7 @@ export const STEPS = {
     'edge-link.positions.before-commit',
     'edge-link.positions.committed',
     'event-log.append.before',
+    'event-log.append.before-commit',
     'event-log.append.committed',
     'event-log.batch.before',
     'event-log.batch.handled',
