@@ -14,7 +14,9 @@ import { EVENT_BYTES_MAX, type EventLog, type LogRecord } from '../platform/even
 import { type BatchIdentity, batchHeaders, batchKey } from './domain/batch-event.ts';
 import { checkBlock } from './domain/block-check.ts';
 import { compareBlock, judgeBlock } from './domain/block-judgement.ts';
+import type { ClaimedLane } from './domain/lane-claims.ts';
 import { createHoldings, type GreetedLane, type HoldingsTable } from './domain/lane-holdings.ts';
+import { type IsLive, liveLine } from './domain/live-line.ts';
 import { BATCH_TOPIC } from './events/positions-consumer.ts';
 import type { Meters } from './meters.ts';
 import { knownBlocks } from './store/lane-positions.ts';
@@ -71,14 +73,21 @@ interface Stream {
   readonly deps: IntakeDeps;
   readonly peer: GatewayName;
   readonly holdings: HoldingsTable;
+  readonly isLive: IsLive;
+}
+
+/** What the cloud holds, and what the Hello said. */
+export interface GreetedLanes {
+  readonly held: readonly GreetedLane[];
+  readonly claimed: readonly ClaimedLane[];
 }
 
 export function createBlockIntake(
   deps: IntakeDeps,
   peer: GatewayName,
-  lanes: readonly GreetedLane[],
+  { held, claimed }: GreetedLanes,
 ): BlockIntake {
-  const stream = { deps, peer, holdings: createHoldings(lanes) };
+  const stream = { deps, peer, holdings: createHoldings(held), isLive: liveLine(claimed) };
   return {
     async take(arrived) {
       const judged: Judged[] = [];
@@ -167,7 +176,7 @@ function openSpans(tracing: Tracing, parent: string, synced: Promise<void>): str
 }
 
 function recordOf(
-  { deps, peer }: Stream,
+  { deps, peer, isLive }: Stream,
   one: ArrivedBlock & { readonly identity: BatchIdentity },
 ): LogRecord {
   const origin = {
@@ -175,6 +184,7 @@ function recordOf(
     region: deps.region,
     timeMs: deps.runtime.clock.now(),
     traceparent: one.traceparent,
+    live: isLive(one.identity, one.identity.range),
   };
   return {
     key: batchKey(peer.gatewayId, one.identity.lane),

@@ -220,7 +220,7 @@ export class GatewayStream {
       deps.meters.fenced.add(1);
       return this.#leave(greeted.reason, hello.incarnation);
     }
-    const { identity, turn, lanes } = greeted;
+    const { identity, turn, lanes, claimed } = greeted;
     const reports = createReportWriter(deps, {
       identity,
       onStanding: (standing) => this.#leave(standing, identity.incarnation),
@@ -230,7 +230,7 @@ export class GatewayStream {
       identity,
       turn,
       reports,
-      intake: createBlockIntake(deps, identity.peer, lanes),
+      intake: createBlockIntake(deps, identity.peer, { held: lanes, claimed }),
     };
     if (this.#isEnded()) return;
     this.#phase = 'welcomed';

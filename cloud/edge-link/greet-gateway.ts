@@ -7,6 +7,7 @@ import { laneToWire } from '@holdfast/shared/contracts/lanes.ts';
 import { positionToWire } from '@holdfast/shared/domain/ranges.ts';
 import type { FenceReason } from './domain/fencing.ts';
 import { PROTOCOL_VERSION, readHello } from './domain/hello.ts';
+import type { ClaimedLane } from './domain/lane-claims.ts';
 import type { GreetedLane } from './domain/lane-holdings.ts';
 import type { StreamDeps } from './gateway-stream.ts';
 import type { StreamIdentity } from './store/gateways.ts';
@@ -34,6 +35,8 @@ export type Greeted =
       /** Hexadecimal. */
       readonly turn: string;
       readonly lanes: readonly GreetedLane[];
+      /** As the Hello stated them. */
+      readonly claimed: readonly ClaimedLane[];
     }
   | { readonly kind: 'fenced'; readonly reason: FenceReason }
   | { readonly kind: 'stale' }
@@ -65,7 +68,8 @@ export async function greetGateway(
   const greeting = await deps.sql.transaction((tx) => greet(tx, facts));
   deps.relay.nudge();
   if (greeting.kind !== 'welcome') return greeting;
-  return { kind: 'welcome', identity, turn: freshTurn, lanes: greeting.lanes };
+  const { lanes } = greeting;
+  return { kind: 'welcome', identity, turn: freshTurn, lanes, claimed: claims.lanes };
 }
 
 export interface WelcomeOptions {

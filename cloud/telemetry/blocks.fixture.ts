@@ -3,6 +3,8 @@ import {
   BATCH_CONTENT_TYPE,
   BATCH_DATA_SCHEMA,
   BATCH_EVENT_TYPE,
+  LIVE_HEADER,
+  SITE_HEADER,
 } from '@holdfast/shared/contracts/events.ts';
 import {
   Block,
@@ -12,8 +14,8 @@ import {
 import { type Lane, laneToWire } from '@holdfast/shared/contracts/lanes.ts';
 import { type BodyRecord, compressBody, encodeBody } from '@holdfast/shared/lib/block-body.ts';
 import { blockChecksum } from '@holdfast/shared/lib/block-checksum.ts';
+import { type CondensedSeries, encodeCondensed } from '@holdfast/shared/lib/condensed-body.ts';
 import type { LogBatch, LogEvent, LogRecord } from '../platform/event-log/event-log.ts';
-import { SITE_HEADER } from './domain/block-event.ts';
 
 /** 2026-01-01T00:00:00Z, microseconds: when the blocks' first record was received. */
 export const BEGIN = Date.UTC(2026, 0, 1) * 1000;
@@ -34,6 +36,7 @@ export interface BlockOptions {
   readonly tenant?: string;
   readonly site?: string;
   readonly traceparent?: string;
+  readonly live?: boolean;
   /** Changes the block before it is checksummed, or after. */
   readonly forge?: Partial<BlockMessage>;
   readonly spoil?: Partial<BlockMessage>;
@@ -74,9 +77,23 @@ export function blockRecord(messages: readonly Message[], options: BlockOptions 
   });
   return {
     key: `${gatewayId}/${lane}`,
-    headers: { ...headers, [SITE_HEADER]: options.site ?? 'site-1' },
+    headers: {
+      ...headers,
+      [SITE_HEADER]: options.site ?? 'site-1',
+      ...(options.live ? { [LIVE_HEADER]: '1' } : {}),
+    },
     value: Block.encode(block).finish(),
   };
+}
+
+/** A block in which a gateway gives these summaries for `count` messages. */
+export function condensedRecord(
+  series: readonly CondensedSeries[],
+  { count, ...options }: BlockOptions & { readonly count: number },
+): LogRecord {
+  const { codec, bytes } = compressBody(encodeCondensed(series, BigInt(options.first ?? 1)));
+  const form = BlockForm.BLOCK_FORM_CONDENSED;
+  return blockRecord([], { ...options, forge: { form, count, codec, body: Buffer.from(bytes) } });
 }
 
 /** Records as a partition delivers them. */

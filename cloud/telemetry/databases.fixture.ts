@@ -9,8 +9,8 @@ import { type Runtime, testRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { sql as raw } from 'kysely';
 import type { LogRecord } from '../platform/event-log/event-log.ts';
 import { batchOf } from './blocks.fixture.ts';
-import { type Applier, createApplier } from './events/applier.ts';
-import { handleBlocks } from './events/block-consumer.ts';
+import { createApplier } from './events/applier.ts';
+import { type BlockConsumerDeps, handleBlocks, handleLive } from './events/block-consumer.ts';
 import { migrations } from './store/migrations.ts';
 import { SeriesIds } from './store/series-ids.ts';
 import type { TelemetryTables } from './store/tables.ts';
@@ -79,17 +79,22 @@ export function openerOf(place: TestPlace, rt: Runtime): OpenSql {
 /** The consumer without a log: what is delivered is applied. */
 export class TestConsumer {
   readonly runtime: Runtime;
-  readonly #applier: Applier;
+  readonly #deps: BlockConsumerDeps;
 
   constructor(sql: Sql<TelemetryTables>, runtime: Runtime = testRuntime()) {
     this.runtime = runtime;
     const { clock, metrics, steps } = runtime;
     const now = (): bigint => clock.nowMicros();
-    this.#applier = createApplier({ sql, ids: new SeriesIds(), steps, now, clock, metrics });
+    const applier = createApplier({ sql, ids: new SeriesIds(), steps, now, clock, metrics });
+    this.#deps = { sql, runtime, applier };
   }
 
-  async deliver(records: readonly LogRecord[], fromOffset = 0): Promise<void> {
-    const deps = { runtime: this.runtime, applier: this.#applier };
-    await handleBlocks(batchOf(records, fromOffset), deps);
+  deliver(records: readonly LogRecord[], fromOffset = 0): Promise<void> {
+    return handleBlocks(batchOf(records, fromOffset), this.#deps);
+  }
+
+  /** As the group delivers that takes live blocks only. */
+  deliverLive(records: readonly LogRecord[]): Promise<void> {
+    return handleLive(batchOf(records), this.#deps);
   }
 }

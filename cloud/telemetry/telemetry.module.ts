@@ -43,7 +43,9 @@ export async function openTelemetry(deps: TelemetryDeps): Promise<ServiceHandle>
       name: 'telemetry',
       needs: [],
       async start() {
-        subscriptions.push(await consumeBlocks(log, { runtime, applier }));
+        const consumer = { sql, runtime, applier };
+        subscriptions.push(await consumeBlocks(log, 'all', consumer));
+        subscriptions.push(await consumeBlocks(log, 'live', consumer));
         subscriptions.push(await consumeGateways({ sql, log, runtime }));
         upkeep.start();
       },

@@ -71,3 +71,13 @@ export type EventData<T extends EventType> = z.infer<(typeof EVENTS)[T]['data']>
 export const BATCH_EVENT_TYPE = 'telemetry.batch_received.v1';
 export const BATCH_CONTENT_TYPE = 'application/protobuf';
 export const BATCH_DATA_SCHEMA = 'urn:holdfast:proto:holdfast.edge.v1.Block';
+
+/** Beside the envelope's headers, what a consumer needs of a block without reading it. */
+export const SITE_HEADER = 'holdfast_site';
+/** Hexadecimal. */
+export const CHECKSUM_HEADER = 'holdfast_checksum';
+/**
+ * `1` on a block that was accepted after its gateway's last Hello: it may go before what was left
+ * from earlier, since positions are ranges and the latest values go by sequence.
+ */
+export const LIVE_HEADER = 'holdfast_live';

@@ -10,6 +10,7 @@ const batch: BatchIdentity = {
   checksum: 'ab'.repeat(16),
 };
 const origin = {
+  live: false,
   peer: { gatewayId: 'gw_0197', tenant: 'dev', site: 'site-1' },
   region: 'local',
   timeMs: Date.UTC(2026, 0, 1),
@@ -26,6 +27,11 @@ it('says in its headers which block an event carries', () => {
     tenant: 'dev',
   });
   expect(headers['holdfast_site']).toBe('site-1');
+});
+
+it('marks a live block, and only that', () => {
+  expect(batchHeaders(batch, { ...origin, live: true })['holdfast_live']).toBe('1');
+  expect(batchHeaders(batch, origin)).not.toHaveProperty('holdfast_live');
 });
 
 it.each([

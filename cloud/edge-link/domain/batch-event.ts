@@ -6,6 +6,9 @@ import {
   BATCH_CONTENT_TYPE,
   BATCH_DATA_SCHEMA,
   BATCH_EVENT_TYPE,
+  CHECKSUM_HEADER,
+  LIVE_HEADER,
+  SITE_HEADER,
 } from '@holdfast/shared/contracts/events.ts';
 import type { GatewayName } from '@holdfast/shared/contracts/gateway-identity.ts';
 import { LANES, type Lane } from '@holdfast/shared/contracts/lanes.ts';
@@ -22,15 +25,14 @@ export interface BatchIdentity {
 }
 
 export interface BatchOrigin {
+  /** Accepted after the gateway's last Hello: consumers may take it before the backlog. */
+  readonly live: boolean;
   readonly peer: GatewayName;
   readonly region: string;
   /** Milliseconds since 1970. */
   readonly timeMs: number;
   readonly traceparent: string;
 }
-
-export const CHECKSUM_HEADER = 'holdfast_checksum';
-export const SITE_HEADER = 'holdfast_site';
 
 /** A gateway's lane keeps its partition, and so its order. */
 export function batchKey(gatewayId: string, lane: Lane): string {
@@ -58,6 +60,7 @@ export function batchHeaders(batch: BatchIdentity, origin: BatchOrigin): Record<
     ...envelopeToHeaders(envelope),
     [SITE_HEADER]: origin.peer.site,
     [CHECKSUM_HEADER]: batch.checksum,
+    ...(origin.live ? { [LIVE_HEADER]: '1' } : {}),
   };
 }
 

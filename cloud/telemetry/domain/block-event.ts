@@ -2,19 +2,26 @@ import {
   type EventEnvelope,
   envelopeFromHeaders,
 } from '@holdfast/shared/contracts/event-envelope.ts';
-import { BATCH_EVENT_TYPE } from '@holdfast/shared/contracts/events.ts';
+import { BATCH_EVENT_TYPE, SITE_HEADER } from '@holdfast/shared/contracts/events.ts';
 import {
   Block,
   BlockForm,
   type Block as BlockMessage,
 } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
 import { laneFromWire } from '@holdfast/shared/contracts/lanes.ts';
-import { rangeOf } from '@holdfast/shared/domain/ranges.ts';
+import {
+  coverage,
+  EMPTY_POSITION,
+  type PositionSet,
+  rangeOf,
+} from '@holdfast/shared/domain/ranges.ts';
 import { AssertionError } from '@holdfast/shared/lib/assert.ts';
 import { decodeBody, decompressBody } from '@holdfast/shared/lib/block-body.ts';
 import { blockChecksum } from '@holdfast/shared/lib/block-checksum.ts';
+import { decodeCondensed } from '@holdfast/shared/lib/condensed-body.ts';
 
 import { readingsOf } from './block-readings.ts';
+import { condensedReadings } from './condensed-readings.ts';
 import { boundedName } from './names.ts';
 import { SEQUENCE_MAX, type StreamKey } from './reading.ts';
 import {
@@ -25,23 +32,30 @@ import {
   streamName,
 } from './received-block.ts';
 
-export const SITE_HEADER = 'holdfast_site';
-
 export type OpenedBlock =
   | { readonly kind: 'block'; readonly block: ReceivedBlock }
-  | { readonly kind: 'parked'; readonly parked: ParkedBlock };
+  | { readonly kind: 'parked'; readonly parked: ParkedBlock }
+  /** All of it is held already: not looked into. */
+  | { readonly kind: 'repeat'; readonly recordCount: number };
+
+/** What is held, by the name of the stream. */
+export type Held = ReadonlyMap<string, PositionSet>;
 
 /**
- * Reads an event of `telemetry.batches`. What cannot be read is an outcome with its reason: it
- * never throws.
+ * Reads an event of `telemetry.batches`, unless `held` covers it. What cannot be read is an outcome
+ * with its reason: it never throws.
  */
 export function openBlockEvent(
   headers: Readonly<Record<string, string>>,
   origin: Origin,
+  held: Held = new Map(),
 ): OpenedBlock {
   const head = attempt('unreadable', origin, () => readHead(headers, origin));
   if (head.kind === 'parked') return head;
   const { key, block, ...rest } = head.value;
+  const range = rangeOf(block.firstSequence, block.count);
+  if (coverage(held.get(rest.stream) ?? EMPTY_POSITION, range) === 'covered')
+    return { kind: 'repeat', recordCount: block.count };
   const known = { key, firstSequence: block.firstSequence, recordCount: block.count };
   if (!blockChecksum(block).equals(block.checksum)) {
     const detail = 'the checksum does not fit the bytes';
@@ -49,12 +63,29 @@ export function openBlockEvent(
   }
   const series = attempt('undecodable', origin, () => readBody(head.value));
   if (series.kind === 'parked') return { kind: 'parked', parked: { ...series.parked, ...known } };
-  const range = rangeOf(block.firstSequence, block.count);
   return {
     kind: 'block',
-    block: { ...rest, key, range, recordCount: block.count, series: series.value, origin },
+    block: {
+      ...rest,
+      key,
+      range,
+      recordCount: block.count,
+      form: block.form === BlockForm.BLOCK_FORM_CONDENSED ? 'condensed' : 'raw',
+      series: series.value,
+      origin,
+    },
   };
 }
+
+/** Whose event this is; undefined when its headers name nobody who can have a stream. */
+export function gatewayOf(headers: Readonly<Record<string, string>>): GatewayKey | undefined {
+  const { ce_tenant: tenant, ce_subject: subject } = headers;
+  const gatewayId = subject?.split('/')[0];
+  if (!tenant || !gatewayId || tenant.includes('\0') || gatewayId.includes('\0')) return undefined;
+  return { tenant, gatewayId };
+}
+
+export type GatewayKey = Pick<StreamKey, 'tenant' | 'gatewayId'>;
 
 interface Head {
   readonly key: StreamKey;
@@ -96,6 +127,7 @@ function streamOf({ tenant, subject }: EventEnvelope, block: BlockMessage): Stre
 }
 
 function readBody({ block, key }: Head): ReceivedBlock['series'] {
+  if (block.form === BlockForm.BLOCK_FORM_CONDENSED) return readCondensed(block);
   if (block.form !== BlockForm.BLOCK_FORM_RAW)
     throw new Unreadable(`form ${block.form} is unknown`);
   const body = decodeBody(decompressBody(block.codec, block.body));
@@ -103,6 +135,10 @@ function readBody({ block, key }: Head): ReceivedBlock['series'] {
     throw new Unreadable(`it holds ${body.count} records and claims ${block.count}`);
   }
   return readingsOf(body, { lane: key.lane, firstSequence: Number(block.firstSequence) });
+}
+
+function readCondensed(block: BlockMessage): ReceivedBlock['series'] {
+  return condensedReadings(decodeCondensed(decompressBody(block.codec, block.body), block));
 }
 
 /** Why an event cannot be read; caught where it becomes an outcome. */

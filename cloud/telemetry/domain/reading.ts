@@ -1,4 +1,7 @@
 import type { Lane } from '@holdfast/shared/contracts/lanes.ts';
+import { MICROS_MAX } from '@holdfast/shared/domain/reading-time.ts';
+
+export { MICROS_MAX, MINUTE_MICROS } from '@holdfast/shared/domain/reading-time.ts';
 
 /**
  * A series is one metric of one device. A device belongs to its site: the same id elsewhere is
@@ -19,19 +22,15 @@ export interface StreamKey {
   readonly lane: Lane;
 }
 
-export const MINUTE_MICROS = 60_000_000;
 export const HOUR_MICROS = 3_600_000_000;
-/**
- * Times and sequences stay below this, so that the difference of any two is exact. In the year
- * 2112.
- */
-export const MICROS_MAX = 2 ** 52 - 1;
 export const SEQUENCE_MAX = BigInt(MICROS_MAX);
 
 /** The value is an index into `texts`. */
 export const FLAG_TEXT = 1;
 /** The device sent a time that cannot be believed, so the receive time stands for it. */
 export const FLAG_SUSPECT = 2;
+/** A text that stands for all of its minute: the gateway condensed them. */
+export const FLAG_CONDENSED = 4;
 
 /**
  * Readings of one series and one stream by column; entry i of each column belongs to reading i.

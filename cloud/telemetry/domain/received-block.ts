@@ -18,6 +18,8 @@ export interface ReceivedBlock {
   readonly site: string;
   readonly range: SequenceRange;
   readonly recordCount: number;
+  /** `condensed`: its readings are summaries that stand for `recordCount` messages. */
+  readonly form: 'raw' | 'condensed';
   readonly series: readonly SeriesReadings[];
   /** When edge-link appended it, microseconds since 1970. */
   readonly eventAt: bigint;

@@ -1,23 +1,7 @@
+import { type Edge, merge, type Summary, summaryOf } from '@holdfast/shared/domain/summary.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { FLAG_TEXT, type ReadingColumns } from './reading.ts';
-
-/** A reading as the first or last of a bucket. Equal times are told apart by the sequence. */
-export interface Edge {
-  readonly time: number;
-  readonly sequence: number;
-  readonly value: number;
-}
-
-/** What is left of the numbers of a minute or an hour. Texts are not in it. */
-export interface Summary {
-  readonly count: number;
-  readonly sum: number;
-  readonly min: number;
-  readonly max: number;
-  readonly first: Edge;
-  readonly last: Edge;
-}
 
 /** By the bucket's start, microseconds since 1970. */
 export type Summaries = Map<number, Summary>;
@@ -43,18 +27,6 @@ export function mergeInto(to: Summaries, start: number, summary: Summary): void 
   to.set(start, held ? merge(held, summary) : summary);
 }
 
-/** Commutative, and associative but for the rounding of the sum. */
-export function merge(a: Summary, b: Summary): Summary {
-  return {
-    count: a.count + b.count,
-    sum: a.sum + b.sum,
-    min: Math.min(a.min, b.min),
-    max: Math.max(a.max, b.max),
-    first: compareEdges(a.first, b.first) <= 0 ? a.first : b.first,
-    last: compareEdges(a.last, b.last) >= 0 ? a.last : b.last,
-  };
-}
-
 /** Buckets of `bucketMicros` out of finer ones. */
 export function coarsened(summaries: Summaries, bucketMicros: number): Summaries {
   const coarse: Summaries = new Map();
@@ -62,16 +34,6 @@ export function coarsened(summaries: Summaries, bucketMicros: number): Summaries
     mergeInto(coarse, start - (start % bucketMicros), summary);
   }
   return coarse;
-}
-
-function summaryOf(edge: Edge): Summary {
-  const { value } = edge;
-  return { count: 1, sum: value, min: value, max: value, first: edge, last: edge };
-}
-
-/** The value settles it for two streams that use the same sequence at the same time. */
-function compareEdges(a: Edge, b: Edge): number {
-  return a.time - b.time || a.sequence - b.sequence || a.value - b.value;
 }
 
 const SUMMARIES_VERSION = 1;

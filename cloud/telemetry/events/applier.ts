@@ -28,7 +28,7 @@ export interface ApplierDeps extends ApplyDeps {
 
 /** Lets deliveries of several partitions share a transaction, one transaction at a time. */
 export function createApplier(deps: ApplierDeps): Applier {
-  const count = createCounters(deps.metrics);
+  const counters = createCounters(deps.metrics);
   const waiting: Waiting[] = [];
   let running = false;
   let beganAt = Number.NEGATIVE_INFINITY;
@@ -50,8 +50,10 @@ export function createApplier(deps: ApplierDeps): Applier {
   };
   const settle = async (taken: readonly Waiting[]): Promise<void> => {
     try {
-      const applied = await applyDelivery(deps, joined(taken));
-      count(applied, (deps.clock.monotonicMs() - beganAt) / 1000);
+      const delivery = joined(taken);
+      const applied = await applyDelivery(deps, delivery);
+      counters.repeated(delivery.repeatedRecords);
+      counters.applied(applied, (deps.clock.monotonicMs() - beganAt) / 1000);
       for (const entry of taken) entry.resolve();
     } catch (error) {
       for (const entry of taken) entry.reject(error);
@@ -85,13 +87,14 @@ function joined(taken: readonly Waiting[]): Delivery {
   return {
     blocks: deliveries.flatMap((delivery) => delivery.blocks),
     parked: deliveries.flatMap((delivery) => delivery.parked),
+    repeatedRecords: deliveries.reduce((sum, delivery) => sum + delivery.repeatedRecords, 0),
     logPositions: [...byPartition.values()],
   };
 }
 
 const SECONDS_BUCKETS = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 10];
 
-function createCounters(metrics: Metrics): (applied: Applied, seconds: number) => void {
+function createCounters(metrics: Metrics) {
   const records = metrics.counter(
     'holdfast_telemetry_records_total',
     'Records taken from the log, by what became of them.',
@@ -107,12 +110,15 @@ function createCounters(metrics: Metrics): (applied: Applied, seconds: number) =
     'From taking deliveries to their commit.',
     { buckets: SECONDS_BUCKETS },
   );
-  return ({ plan, parked }, seconds) => {
-    records.add(recordsOf(plan.applied), { outcome: 'applied' });
-    records.add(recordsOf(plan.repeated), { outcome: 'repeat' });
-    records.add(recordsOf(parked), { outcome: 'parked' });
-    for (const { reason } of parked) parkedBlocks.add(1, { reason });
-    batchSeconds.observe(seconds);
+  return {
+    repeated: (count: number): void => records.add(count, { outcome: 'repeat' }),
+    applied({ plan, parked }: Applied, seconds: number): void {
+      records.add(recordsOf(plan.applied), { outcome: 'applied' });
+      records.add(recordsOf(plan.repeated), { outcome: 'repeat' });
+      records.add(recordsOf(parked), { outcome: 'parked' });
+      for (const { reason } of parked) parkedBlocks.add(1, { reason });
+      batchSeconds.observe(seconds);
+    },
   };
 }
 

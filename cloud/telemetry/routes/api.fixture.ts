@@ -5,6 +5,7 @@ import type { TokenVerifier } from '@holdfast/shared/runtime/access-token.ts';
 import { type SimulatedClock, simulatedClock } from '@holdfast/shared/runtime/clock.simulated.ts';
 import { createApp, type HttpApp } from '@holdfast/shared/runtime/http.ts';
 import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
+import type { LogRecord } from '../../platform/event-log/event-log.ts';
 import { BEGIN, type BlockOptions, blockRecord, type Message } from '../blocks.fixture.ts';
 import { TestConsumer, TestDatabase } from '../databases.fixture.ts';
 import type { TelemetryTables } from '../store/tables.ts';
@@ -73,6 +74,11 @@ export class TestApi {
 
   store(messages: readonly Message[], options: BlockOptions = {}): Promise<void> {
     return this.#consumer.deliver([blockRecord(messages, options)]);
+  }
+
+  /** Records as they are in the log. */
+  deliver(...records: LogRecord[]): Promise<void> {
+    return this.#consumer.deliver(records);
   }
 
   get(path: string, token = OPERATOR, headers = {}): Promise<Reply> {

@@ -1,4 +1,5 @@
 import type { Principal } from '@holdfast/shared/contracts/roles.ts';
+import { rfc3339 } from '@holdfast/shared/domain/reading-time.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import { allowsSite, type TokenVerifier } from '@holdfast/shared/runtime/access-token.ts';
@@ -6,7 +7,6 @@ import type { HttpApp } from '@holdfast/shared/runtime/http.ts';
 import { z } from 'zod';
 import { latestAmong } from '../domain/latest.ts';
 import { boundedName } from '../domain/names.ts';
-import { rfc3339 } from '../domain/reading-time.ts';
 import {
   type DeviceName,
   type LatestRow,

@@ -89,6 +89,7 @@ describe('GET /v1/gateways', () => {
         contiguous: 2,
         highest: 4,
         held: 7,
+        condensed: 0,
         openRanges: 1,
         parked: 3,
         incarnation: '01b',

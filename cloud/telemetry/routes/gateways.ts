@@ -1,10 +1,10 @@
 import { LANES, type Lane } from '@holdfast/shared/contracts/lanes.ts';
 import { highest, sizeOf } from '@holdfast/shared/domain/ranges.ts';
+import { rfc3339 } from '@holdfast/shared/domain/reading-time.ts';
 import type { Clock } from '@holdfast/shared/runtime/clock.ts';
 import type { HttpApp } from '@holdfast/shared/runtime/http.ts';
 import { z } from 'zod';
 import { lagOf, seenState } from '../domain/gateway-state.ts';
-import { rfc3339 } from '../domain/reading-time.ts';
 import {
   type GatewayRow,
   type HeldStream,
@@ -96,6 +96,7 @@ function laneJson(lane: Lane, gateway: GatewayRow, cloud: CloudSide) {
       contiguous: Number(current?.position.contiguous ?? 0n),
       highest: Number(current ? highest(current.position) : 0n),
       held: Number(held),
+      condensed: streams.reduce((sum, stream) => sum + Number(stream.condensed), 0),
       openRanges: current?.position.ranges.length ?? 0,
       parked: Number(cloud.parked.find((count) => count.lane === lane)?.records ?? 0n),
       incarnation: current?.incarnation ?? null,

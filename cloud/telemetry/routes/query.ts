@@ -1,4 +1,5 @@
 import type { Principal } from '@holdfast/shared/contracts/roles.ts';
+import { rfc3339Micros } from '@holdfast/shared/domain/reading-time.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import {
   requireRole,
@@ -9,7 +10,6 @@ import {
 import type { HttpEnv } from '@holdfast/shared/runtime/http.ts';
 import type { Context } from 'hono';
 import { z } from 'zod';
-import { rfc3339Micros } from '../domain/reading-time.ts';
 import type { Scope } from '../store/devices.ts';
 
 const NAME_CHARS_MAX = 256;

@@ -1,11 +1,12 @@
 import type { Lane } from '@holdfast/shared/contracts/lanes.ts';
+import { rfc3339 } from '@holdfast/shared/domain/reading-time.ts';
+import type { Summary } from '@holdfast/shared/domain/summary.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { Reader } from '@holdfast/shared/platform/sql/sql.ts';
 import type { HttpApp } from '@holdfast/shared/runtime/http.ts';
 import { z } from 'zod';
 import { boundedName } from '../domain/names.ts';
-import { MICROS_MAX } from '../domain/reading.ts';
-import { rfc3339 } from '../domain/reading-time.ts';
+import { FLAG_CONDENSED, MICROS_MAX } from '../domain/reading.ts';
 import { type SeriesRow, seriesOf, sitesWith } from '../store/devices.ts';
 import {
   type AfterSequence,
@@ -158,8 +159,26 @@ interface Stream {
   readonly lane: Lane;
 }
 
-function readingJson(reading: StoredReading, stream: Stream | undefined) {
+/** A minute that the gateway condensed stands in the place of its first reading. */
+function condensedJson(summary: Summary, stream: Stream | undefined) {
+  const { first, last } = summary;
+  const form = 'condensed';
+  const until = rfc3339(last.time);
+  const { time: _start, ...numbers } = bucketJson({ start: first.time, summary });
   return {
+    time: rfc3339(first.time),
+    until,
+    form,
+    ...numbers,
+    sequence: first.sequence,
+    ...stream,
+  };
+}
+
+function readingJson(reading: StoredReading, stream: Stream | undefined) {
+  if (reading.condensed) return condensedJson(reading.condensed, stream);
+  return {
+    ...(reading.flags & FLAG_CONDENSED && { form: 'condensed' }),
     time: rfc3339(reading.time),
     receivedAt: rfc3339(reading.receivedTime),
     ...contentOf(reading.content, reading.flags),

@@ -4,8 +4,10 @@ import type { Reader, Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import type { Steps } from '@holdfast/shared/runtime/steps.ts';
 import type { Transaction } from 'kysely';
 import { type ApplyPlan, planBlocks } from '../domain/apply-plan.ts';
+import type { GatewayKey, Held } from '../domain/block-event.ts';
 import { type ParkedBlock, type ReceivedBlock, streamName } from '../domain/received-block.ts';
-import { type BlockRows, rowsOf, type Unplaced } from './block-rows.ts';
+import { rowsOf } from './block-rows.ts';
+import { insertRows } from './insert-rows.ts';
 import { type LogPositionAfter, noteLogPositions } from './log-positions.ts';
 import { overlapOf, park } from './parked.ts';
 import { positionOf, rangesToText } from './position-text.ts';
@@ -17,6 +19,8 @@ import type { TelemetryTables } from './tables.ts';
 export interface Delivery {
   readonly blocks: readonly ReceivedBlock[];
   readonly parked: readonly ParkedBlock[];
+  /** Records that were found to be held before their blocks were read. */
+  readonly repeatedRecords: number;
   /** Where the log stands after them. */
   readonly logPositions: readonly LogPositionAfter[];
 }
@@ -46,14 +50,15 @@ export async function applyDelivery(deps: ApplyDeps, delivery: Delivery): Promis
   const { blocks } = delivery;
   // Encoded before the transaction, on what will be new as far as anyone knows now: inside, every
   // millisecond is one that others wait.
-  const before = await deps.sql.read((db) => readPositions(db, blocks));
+  const gateways = blocks.map(({ key }) => key);
+  const before = await deps.sql.read((db) => readPositions(db, gateways));
   const likely = rowsOf(planBlocks(blocks, before).applied, storedAt);
   const { applied, ids } = await deps.sql.transaction(async (tx) => {
-    const plan = planBlocks(blocks, await readPositions(tx, blocks));
+    const plan = planBlocks(blocks, await readPositions(tx, gateways));
     const rows = sameBlocks(plan.applied, likely.blocks) ? likely : rowsOf(plan.applied, storedAt);
     const streams = await movePositions(tx, plan);
     const found = await deps.ids.resolve(tx, rows.series);
-    await insertRows(tx, rows, { series: found, streams });
+    await insertRows(tx, deps.sql.technology, { rows, places: { series: found, streams } });
     const parked = [...delivery.parked, ...plan.overlapping.map(overlapOf)];
     await park(tx, parked, storedAt);
     await noteLogPositions(tx, delivery.logPositions);
@@ -69,19 +74,20 @@ function sameBlocks(a: readonly ReceivedBlock[], b: readonly ReceivedBlock[]): b
   return a.length === b.length && a.every((block, index) => block === b[index]);
 }
 
-/** What is held, by the name of the stream. */
-async function readPositions(
+/** Where the gateways' streams are, by the name of the stream. */
+export async function readPositions(
   db: Reader<TelemetryTables>,
-  blocks: readonly ReceivedBlock[],
-): Promise<ReadonlyMap<string, PositionSet>> {
-  const gateways = [...new Set(blocks.map(({ key }) => key.gatewayId))];
+  of: readonly GatewayKey[],
+): Promise<Held> {
+  const gateways = [...new Set(of.map(({ gatewayId }) => gatewayId))];
+  const tenants = [...new Set(of.map(({ tenant }) => tenant))];
   const positions = new Map<string, PositionSet>();
   for (const some of rowBatches(gateways)) {
     const rows = await db
       .selectFrom('streams')
       .select(['tenant', 'gateway_id', 'incarnation', 'lane', 'contiguous', 'ranges'])
       .where('gateway_id', 'in', some)
-      .where('tenant', 'in', [...new Set(blocks.map(({ key }) => key.tenant))])
+      .where('tenant', 'in', tenants)
       .execute();
     for (const row of rows) {
       positions.set(streamName({ ...row, gatewayId: row.gateway_id }), positionOf(row));
@@ -101,7 +107,12 @@ async function movePositions(
     assert(position, 'a stream with an applied block has moved');
     const { tenant, gatewayId: gateway_id, incarnation, lane } = key;
     const ranges = rangesToText(position);
-    const place = { contiguous: position.contiguous, ranges, last_event_at: eventAt };
+    const place = {
+      contiguous: position.contiguous,
+      ranges,
+      last_event_at: eventAt,
+      condensed: condensedIn(applied, stream),
+    };
     return { tenant, gateway_id, incarnation, lane, site, ...place };
   });
   const ids = new Map<string, bigint>();
@@ -114,6 +125,7 @@ async function movePositions(
           contiguous: row.ref('excluded.contiguous'),
           ranges: row.ref('excluded.ranges'),
           last_event_at: row.ref('excluded.last_event_at'),
+          condensed: row('streams.condensed', '+', row.ref('excluded.condensed')),
         })),
       )
       .returning(['id', 'tenant', 'gateway_id', 'incarnation', 'lane'])
@@ -123,49 +135,8 @@ async function movePositions(
   return ids;
 }
 
-interface Places {
-  readonly series: ReadonlyMap<string, bigint>;
-  readonly streams: ReadonlyMap<string, bigint>;
-}
-
-async function insertRows(tx: Tx, rows: BlockRows, places: Places): Promise<void> {
-  for (const some of rowBatches(placed(rows.parts, places))) {
-    await tx.insertInto('parts').values(some).execute();
-  }
-  for (const some of rowBatches(placed(rows.latest, places))) {
-    await tx
-      .insertInto('latest')
-      .values(some)
-      .onConflict((conflict) =>
-        conflict
-          .columns(['series_id', 'stream_id'])
-          .doUpdateSet((row) => ({
-            sequence: row.ref('excluded.sequence'),
-            time: row.ref('excluded.time'),
-            received_at: row.ref('excluded.received_at'),
-            flags: row.ref('excluded.flags'),
-            value: row.ref('excluded.value'),
-            body: row.ref('excluded.body'),
-          }))
-          .whereRef('excluded.sequence', '>', 'latest.sequence'),
-      )
-      .execute();
-  }
-}
-
-/**
- * In the order of their ids, so that two transactions that touch the same rows do not wait for each
- * other crosswise.
- */
-function placed<Row extends object>(
-  rows: readonly Unplaced<Row>[],
-  { series, streams }: Places,
-): (Row & { series_id: bigint; stream_id: bigint })[] {
-  const known = rows.map(({ series: name, stream, row }) => {
-    const seriesId = series.get(name);
-    const streamId = streams.get(stream);
-    assert(seriesId !== undefined && streamId !== undefined, 'a row has its series and stream');
-    return { ...row, series_id: seriesId, stream_id: streamId };
-  });
-  return known.sort((a, b) => Number(a.series_id - b.series_id));
+/** How many messages the stream's blocks give summaries of. */
+function condensedIn(blocks: readonly ReceivedBlock[], stream: string): bigint {
+  const condensed = blocks.filter((one) => one.stream === stream && one.form === 'condensed');
+  return condensed.reduce((sum, { recordCount }) => sum + BigInt(recordCount), 0n);
 }

@@ -7,7 +7,8 @@ import {
   type SeriesKey,
 } from '../domain/reading.ts';
 import type { ReceivedBlock } from '../domain/received-block.ts';
-import { freshBody } from './part-body.ts';
+import { mergeAll, type Summaries } from '../domain/roll-up.ts';
+import { freshBody, minutesBody } from './part-body.ts';
 import { seriesName } from './series-ids.ts';
 import type { TelemetryTables } from './tables.ts';
 
@@ -39,12 +40,16 @@ export function rowsOf(blocks: readonly ReceivedBlock[], storedAt: bigint): Bloc
   const gathered = gather(blocks, keys);
   const parts: Unplaced<PartRow>[] = [];
   const latest: Unplaced<LatestRow>[] = [];
-  for (const { series, stream, hours, last } of gathered) {
+  for (const { series, stream, hours, minutes, last } of gathered) {
     latest.push({ series, stream, row: latestRow(last) });
     for (const [hour, pieces] of hours) {
       const columns = joined(pieces);
       const row = { ...partRow(columns, hour), folded: 0n, stored_at: storedAt };
       parts.push({ series, stream, row: { ...row, body: freshBody(columns) } });
+    }
+    for (const [hour, summaries] of minutes) {
+      const row = { ...minutesRow(summaries, hour), folded: 0n, stored_at: storedAt };
+      parts.push({ series, stream, row: { ...row, body: minutesBody(summaries, 'fresh') } });
     }
   }
   return { blocks, series: keys, parts, latest };
@@ -67,6 +72,21 @@ export function partRow(
   };
 }
 
+/** The same of minutes that a gateway condensed. */
+export function minutesRow(minutes: Summaries, hour: number): ReturnType<typeof partRow> {
+  const edges = [...minutes.values()].flatMap(({ first, last }) => [first, last]);
+  const [firstTime, lastTime] = boundsOf(edges.map((edge) => edge.time));
+  const [firstSequence, lastSequence] = boundsOf(edges.map((edge) => edge.sequence));
+  return {
+    hour: BigInt(hour),
+    first_time: firstTime,
+    last_time: lastTime,
+    first_sequence: firstSequence,
+    last_sequence: lastSequence,
+    reading_count: BigInt(minutes.size),
+  };
+}
+
 function boundsOf(values: readonly number[]): readonly [bigint, bigint] {
   let first = values[0]!;
   let last = first;
@@ -82,24 +102,31 @@ interface Gathered {
   readonly series: string;
   readonly stream: string;
   readonly hours: Map<number, ReadingColumns[]>;
+  readonly minutes: Map<number, Summaries>;
   last: Reading;
 }
 
 function gather(blocks: readonly ReceivedBlock[], keys: Map<string, SeriesKey>): Gathered[] {
   const found = new Map<string, Gathered>();
   for (const { key, site, stream, series: all } of blocks) {
-    for (const { device, metric, hours, latest } of all) {
+    for (const { device, metric, hours, minutes, latest } of all) {
       const seriesKey = { tenant: key.tenant, site, device, metric };
       const series = seriesName(seriesKey);
       keys.set(series, seriesKey);
       const both = `${series}\0${stream}`;
-      const held = found.get(both) ?? { series, stream, hours: new Map(), last: latest };
+      const none = { hours: new Map(), minutes: new Map() };
+      const held = found.get(both) ?? { series, stream, ...none, last: latest };
       found.set(both, held);
       if (latest.sequence > held.last.sequence) held.last = latest;
       for (const [hour, columns] of hours) {
         const pieces = held.hours.get(hour);
         if (pieces) pieces.push(columns);
         else held.hours.set(hour, [columns]);
+      }
+      for (const [hour, summaries] of minutes ?? []) {
+        const all = held.minutes.get(hour) ?? new Map();
+        held.minutes.set(hour, all);
+        mergeAll(all, summaries);
       }
     }
   }

@@ -8,9 +8,16 @@ import {
   type ReadingColumns,
   sortedByTime,
 } from '../domain/reading.ts';
-import { coarsened, mergeAll, type Summaries, summarise } from '../domain/roll-up.ts';
-import { type PartRow, partRow } from './block-rows.ts';
-import { foldedBody, openBody, openSummaries, summariesBody } from './part-body.ts';
+import { coarsened, mergeAll, type Summaries } from '../domain/roll-up.ts';
+import { minutesRow, type PartRow, partRow } from './block-rows.ts';
+import {
+  foldedBody,
+  minutesBody,
+  openPart,
+  openSummaries,
+  summariesBody,
+  summariesOfPart,
+} from './part-body.ts';
 import { rowBatches } from './row-batches.ts';
 import type { TelemetryTables } from './tables.ts';
 
@@ -137,20 +144,22 @@ function chunksOf(parts: readonly Part[], { seriesId, hour }: HourToFold): reado
   const chunks: ChunkRow[] = [];
   for (const [streamId, ofStream] of Map.groupBy(parts, (part) => part.stream_id)) {
     const all = emptyColumns();
-    for (const part of ofStream) appendColumns(all, openBody(part.body));
+    const minutes: Summaries = new Map();
+    for (const part of ofStream) {
+      const content = openPart(part.body);
+      if (content.kind === 'readings') appendColumns(all, content.columns);
+      else mergeAll(minutes, content.minutes);
+    }
     const storedAt = ofStream.reduce(
       (last, part) => (part.stored_at > last ? part.stored_at : last),
       0n,
     );
-    for (const columns of cut(sortedByTime(all))) {
-      chunks.push({
-        ...partRow(columns, Number(hour)),
-        series_id: seriesId,
-        stream_id: streamId,
-        folded: 1n,
-        stored_at: storedAt,
-        body: foldedBody(columns),
-      });
+    const row = { series_id: seriesId, stream_id: streamId, folded: 1n, stored_at: storedAt };
+    for (const columns of cut(sortedByTime(all)))
+      chunks.push({ ...partRow(columns, Number(hour)), ...row, body: foldedBody(columns) });
+    if (minutes.size > 0) {
+      const body = minutesBody(minutes, 'folded');
+      chunks.push({ ...minutesRow(minutes, Number(hour)), ...row, body });
     }
   }
   return chunks;
@@ -158,6 +167,7 @@ function chunksOf(parts: readonly Part[], { seriesId, hour }: HourToFold): reado
 
 function* cut(columns: ReadingColumns): Generator<ReadingColumns> {
   const count = columns.times.length;
+  if (count === 0) return;
   if (count <= CHUNK_READINGS_MAX) return yield columns;
   for (let from = 0; from < count; from += CHUNK_READINGS_MAX) {
     const to = from + CHUNK_READINGS_MAX;
@@ -176,7 +186,7 @@ function* cut(columns: ReadingColumns): Generator<ReadingColumns> {
 function summaryOf(parts: readonly Part[], rollUp: RollUp | undefined): HourSummary | undefined {
   const arrived: Summaries = new Map();
   for (const part of parts) {
-    if (part.folded === 0n) mergeAll(arrived, summarise(openBody(part.body), MINUTE_MICROS));
+    if (part.folded === 0n) mergeAll(arrived, summariesOfPart(part.body, MINUTE_MICROS));
   }
   if (arrived.size === 0) return undefined;
   const hour = coarsened(arrived, HOUR_MICROS);

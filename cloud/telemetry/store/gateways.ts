@@ -19,6 +19,7 @@ export interface HeldStream {
   readonly lane: Lane;
   readonly position: PositionSet;
   readonly lastEventAt: bigint;
+  readonly condensed: bigint;
 }
 
 export interface ParkedCount {
@@ -60,6 +61,7 @@ export async function heldBy(
     lane: row.lane,
     position: positionOf(row),
     lastEventAt: row.last_event_at,
+    condensed: row.condensed,
   }));
 }
 

@@ -26,6 +26,15 @@ export const migrations: readonly Migration[] = [
     },
   },
   inboxMigration('0002-inbox'),
+  {
+    id: '0003-condensed',
+    async up(tx) {
+      await tx.schema
+        .alterTable('streams')
+        .addColumn('condensed', 'bigint', (column) => column.notNull().defaultTo(0))
+        .execute();
+    },
+  },
 ];
 
 async function createSources(tx: Tx, technology: Technology): Promise<void> {

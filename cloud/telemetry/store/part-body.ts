@@ -2,11 +2,20 @@ import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { decodeChunk, encodeChunk } from '../domain/chunk.ts';
 import type { ReadingColumns } from '../domain/reading.ts';
-import { decodeSummaries, encodeSummaries, type Summaries } from '../domain/roll-up.ts';
+import {
+  coarsened,
+  decodeSummaries,
+  encodeSummaries,
+  type Summaries,
+  summarise,
+} from '../domain/roll-up.ts';
 
 /** The first byte of a body says how the rest is written. */
 const PLAIN = 0;
 const ZSTD = 1;
+/** Of minutes that a gateway condensed, in place of readings. */
+const MINUTES_PLAIN = 2;
+const MINUTES_ZSTD = 3;
 
 /** A part as it arrives: not compressed, since it is folded soon. */
 export function freshBody(columns: ReadingColumns): Uint8Array {
@@ -18,9 +27,30 @@ export function foldedBody(columns: ReadingColumns): Uint8Array {
   return packed(encodeChunk(columns));
 }
 
-/** The readings of either. STORE_DAMAGED when it is neither. */
-export function openBody(body: Uint8Array): ReadingColumns {
-  return decodeChunk(unpacked(body));
+/** Condensed minutes as they arrive, and as they stay. */
+export function minutesBody(minutes: Summaries, form: 'fresh' | 'folded'): Uint8Array {
+  const body = form === 'fresh' ? tagged(PLAIN, encodeSummaries(minutes)) : summariesBody(minutes);
+  body[0] = body[0] === PLAIN ? MINUTES_PLAIN : MINUTES_ZSTD;
+  return body;
+}
+
+export type PartContent =
+  | { readonly kind: 'readings'; readonly columns: ReadingColumns }
+  /** What the minutes of a series came to; their readings are gone. */
+  | { readonly kind: 'minutes'; readonly minutes: Summaries };
+
+/** What a part holds. STORE_DAMAGED when its form is unknown. */
+export function openPart(body: Uint8Array): PartContent {
+  if (body[0] === MINUTES_PLAIN || body[0] === MINUTES_ZSTD)
+    return { kind: 'minutes', minutes: decodeSummaries(unpacked(body)) };
+  return { kind: 'readings', columns: decodeChunk(unpacked(body)) };
+}
+
+/** Its numbers per bucket; a bucket is a minute or whole minutes. */
+export function summariesOfPart(body: Uint8Array, bucketMicros: number): Summaries {
+  const part = openPart(body);
+  if (part.kind === 'readings') return summarise(part.columns, bucketMicros);
+  return coarsened(part.minutes, bucketMicros);
 }
 
 export function summariesBody(summaries: Summaries): Uint8Array {
@@ -43,8 +73,9 @@ function packed(bytes: Uint8Array): Uint8Array {
 
 function unpacked(body: Uint8Array): Uint8Array {
   const rest = body.subarray(1);
-  if (body[0] === PLAIN) return rest;
-  if (body[0] !== ZSTD) throw new AppError('STORE_DAMAGED', 'a stored body has an unknown form');
+  if (body[0] === PLAIN || body[0] === MINUTES_PLAIN) return rest;
+  if (body[0] !== ZSTD && body[0] !== MINUTES_ZSTD)
+    throw new AppError('STORE_DAMAGED', 'a stored body has an unknown form');
   try {
     return zstdDecompressSync(rest);
   } catch (cause) {

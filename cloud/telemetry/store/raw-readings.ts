@@ -1,11 +1,14 @@
+import type { Summary } from '@holdfast/shared/domain/summary.ts';
 import type { Reader } from '@holdfast/shared/platform/sql/sql.ts';
 import { HOUR_MICROS, type Reading, readingAt } from '../domain/reading.ts';
-import { openBody } from './part-body.ts';
+import { openPart } from './part-body.ts';
 import { rowBatches } from './row-batches.ts';
 import type { TelemetryTables } from './tables.ts';
 
 export interface StoredReading extends Reading {
   readonly streamId: bigint;
+  /** Of a minute that the gateway condensed: it stands in the place of its first reading. */
+  readonly condensed?: Summary;
 }
 
 /** `from` is included, `to` is not; microseconds since 1970. */
@@ -195,13 +198,23 @@ async function readingsIn(db: Db, parts: readonly Part[]): Promise<StoredReading
       )
       .execute();
     for (const { stream_id: streamId, body } of rows) {
-      const columns = openBody(body);
-      for (let index = 0; index < columns.times.length; index++) {
-        readings.push({ ...readingAt(columns, index), streamId });
-      }
+      for (const reading of readingsOfPart(body)) readings.push({ ...reading, streamId });
     }
   }
   return readings;
+}
+
+function* readingsOfPart(body: Uint8Array): Generator<Omit<StoredReading, 'streamId'>> {
+  const part = openPart(body);
+  if (part.kind === 'readings') {
+    for (let index = 0; index < part.columns.times.length; index++)
+      yield readingAt(part.columns, index);
+    return;
+  }
+  for (const condensed of part.minutes.values()) {
+    const { time, sequence } = condensed.first;
+    yield { time, sequence, receivedTime: time, flags: 0, content: Number.NaN, condensed };
+  }
 }
 
 function firstFrom(

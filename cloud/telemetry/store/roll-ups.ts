@@ -1,7 +1,8 @@
+import type { Summary } from '@holdfast/shared/domain/summary.ts';
 import type { Reader } from '@holdfast/shared/platform/sql/sql.ts';
 import { HOUR_MICROS, MINUTE_MICROS } from '../domain/reading.ts';
-import { mergeAll, type Summaries, type Summary, summarise } from '../domain/roll-up.ts';
-import { openBody, openSummaries } from './part-body.ts';
+import { mergeAll, type Summaries } from '../domain/roll-up.ts';
+import { openSummaries, summariesOfPart } from './part-body.ts';
 import type { TimeRange } from './raw-readings.ts';
 import type { TelemetryTables } from './tables.ts';
 
@@ -104,7 +105,7 @@ async function summariesOf(
     .where('folded', '=', 0n)
     .execute();
   for (const { body } of fresh) {
-    mergeAll(summaries, summarise(openBody(body), BUCKET_MICROS[resolution]));
+    mergeAll(summaries, summariesOfPart(body, BUCKET_MICROS[resolution]));
   }
   return summaries;
 }

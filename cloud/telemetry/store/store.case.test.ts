@@ -1,3 +1,4 @@
+import { rfc3339 } from '@holdfast/shared/domain/reading-time.ts';
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import { seededRandom } from '@holdfast/shared/runtime/random.ts';
 import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
@@ -5,7 +6,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LogRecord } from '../../platform/event-log/event-log.ts';
 import { BEGIN, blockRecord, type Message } from '../blocks.fixture.ts';
 import { DATABASES, TestConsumer, TestDatabase } from '../databases.fixture.ts';
-import { rfc3339 } from '../domain/reading-time.ts';
 import { foldHour, hoursToFold } from './fold.ts';
 import { positionOf } from './position-text.ts';
 import { SeriesReader } from './readings.fixture.ts';

@@ -29,6 +29,8 @@ export interface TelemetryTables extends InboxTables {
     /** JSON: [[first, last], …] as decimal texts. */
     ranges: string;
     last_event_at: bigint;
+    /** Messages of which the gateway sent summaries; the position holds them, too. */
+    condensed: Generated<bigint>;
   };
   /**
    * Readings of one series, stream and hour. What arrives is appended as a small part; folding

@@ -25,7 +25,7 @@ export interface Measured {
 }
 
 /** Fields of an object that say something of the message, not of the world. */
-const MESSAGE_FIELDS: ReadonlySet<string> = new Set(['boot', 'seq', 'ts']);
+export const MESSAGE_FIELDS: ReadonlySet<string> = new Set(['boot', 'seq', 'ts']);
 
 /**
  * Reads a payload. A JSON number or boolean is a value of the channel; of an object, `value` is the

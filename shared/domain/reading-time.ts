@@ -1,3 +1,11 @@
+import type { BodyEpoch, ReceiveTime } from '../lib/block-body.ts';
+
+export const MINUTE_MICROS = 60_000_000;
+/**
+ * Times and sequences stay below this, so that the difference of any two is exact. In the year
+ * 2112.
+ */
+export const MICROS_MAX = 2 ** 52 - 1;
 const DAY_MICROS = 86_400_000_000;
 /**
  * Recordings of decades are replayed with their own times; before this no digital sensor kept a
@@ -16,16 +24,37 @@ export interface ReadingTime {
 }
 
 /**
+ * When the gateway received a record; a clock that stands outside of what can be stored counts as
+ * its bound. One for each body: it remembers the body's epochs.
+ */
+export function receiveTimes(): (received: ReceiveTime) => number {
+  const bases = new Map<BodyEpoch, number>();
+  return ({ epoch, elapsedMicros }) => {
+    let base = bases.get(epoch);
+    if (base === undefined) {
+      base = Number(epoch.baseMonotonicMicros + epoch.offsetMicros);
+      bases.set(epoch, base);
+    }
+    return Math.min(Math.max(base + elapsedMicros, 0), MICROS_MAX);
+  };
+}
+
+/**
  * When a reading was taken: the device's own `ts` when it lies between 1990 and a day after the
  * gateway received it, else the receive time. Microseconds since 1970.
  */
 export function readingTime(ts: unknown, receivedTime: number): ReadingTime {
   if (ts === undefined || ts === null) return { time: receivedTime, suspect: false };
   const time = timestampMicros(ts);
-  if (time === undefined || time < EARLIEST_MICROS || time > receivedTime + DAY_MICROS) {
+  if (time === undefined || !isBelievable(time, receivedTime)) {
     return { time: receivedTime, suspect: true };
   }
   return { time, suspect: false };
+}
+
+/** Whether a device's own time can be; NaN cannot. */
+export function isBelievable(time: number, receivedTime: number): boolean {
+  return time >= EARLIEST_MICROS && time <= receivedTime + DAY_MICROS;
 }
 
 /**
