@@ -40,7 +40,9 @@ export function wireGateway(options: {
   readonly decoration?: Decoration;
 }): GatewayParts {
   const { settings, runtime, decoration = {} } = options;
-  const store = openBufferStore(join(settings.dataDir, 'buffer.sqlite'), runtime);
+  const store = openBufferStore(join(settings.dataDir, 'buffer.sqlite'), runtime, {
+    writes: 'thread',
+  });
   let clockConfirmed = false;
   const opened = openBuffer(store, {
     runtime,

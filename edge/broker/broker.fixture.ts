@@ -10,6 +10,8 @@ import type {
   AppendOutcome,
   Exchange,
   Buffer as GatewayBuffer,
+  GroupEnd,
+  Offering,
 } from '../buffer/buffer.ts';
 import { brokerSettingsSchema } from './broker-settings.ts';
 import type { MqttConnection } from './mqtt-listener.ts';
@@ -28,7 +30,9 @@ export class ScriptedBuffer {
   readonly pending: Pending[] = [];
   readonly released: Exchange[] = [];
   readonly forgotten: string[] = [];
+  readonly #offered = new Map<Offering, Promise<void>>();
   holding = false;
+  behind = false;
   releaseFails = false;
 
   append(message: AcceptedMessage): Promise<AppendOutcome> {
@@ -36,6 +40,31 @@ export class ScriptedBuffer {
     const sequence = BigInt(this.appended.length);
     if (!this.holding) return Promise.resolve({ kind: 'stored', sequence });
     return new Promise((resolve, reject) => this.pending.push({ message, resolve, reject }));
+  }
+
+  /** Groups of one message each; for one caller they end in the order of its calls. */
+  offer(message: AcceptedMessage, by: Offering): AppendOutcome {
+    by.joined = {};
+    const before = this.#offered.get(by);
+    const settle = async (end: GroupEnd): Promise<void> => {
+      await before;
+      by.settled(end);
+    };
+    const settled = this.append(message).then(
+      ({ kind }) => settle({ kind: kind === 'full' ? 'full' : 'durable' }),
+      (error: Error) => settle({ kind: 'failed', error }),
+    );
+    this.#offered.set(by, settled);
+    return { kind: 'stored', sequence: 0n };
+  }
+
+  get isBehind(): boolean {
+    return this.behind;
+  }
+
+  async caughtUp(): Promise<void> {
+    await Promise.all(this.#offered.values());
+    this.behind = false;
   }
 
   async release(exchange: Exchange): Promise<void> {
@@ -50,6 +79,13 @@ export class ScriptedBuffer {
   commit(count: number, outcome: AppendOutcome = { kind: 'stored', sequence: 1n }): void {
     for (const { resolve } of this.pending.splice(0, count)) resolve(outcome);
   }
+}
+
+let publishes: 'fast' | 'aedes' = 'fast';
+
+/** The way of the publishes in this test file from now on. */
+export function publishBy(way: typeof publishes): void {
+  publishes = way;
 }
 
 export interface BrokerWorld {
@@ -84,6 +120,7 @@ export async function brokerWorld(
       expiryHours: parsed.sessionExpiryHours,
     }),
     settings: parsed,
+    publishes,
     traceSampleRatio: changes.traceSampleRatio ?? 0,
     listen: async (options) => {
       accept = options.accept;

@@ -1,6 +1,7 @@
 import { Duplex } from 'node:stream';
 import type { Clock, Timer } from '@holdfast/shared/runtime/clock.ts';
 import { type FrameRefusal, FrameScanner } from './frame-scanner.ts';
+import { FrameSorter, type PublishTaker } from './frame-sorter.ts';
 
 export type GuardRefusal = FrameRefusal | 'connect-late';
 
@@ -10,6 +11,13 @@ export interface FrameGuardOptions {
   readonly connectTimeoutMs: number;
   readonly clock: Clock;
   readonly refused: (reason: GuardRefusal) => void;
+  /** What was read is not on disk by far: nothing more is read until `caughtUp` resolves. */
+  readonly pressure: Pressure;
+}
+
+export interface Pressure {
+  readonly isBehind: boolean;
+  caughtUp(): Promise<void>;
 }
 
 /**
@@ -22,7 +30,15 @@ export class FrameGuard extends Duplex {
   readonly #socket: Duplex;
   readonly #scanner: FrameScanner;
   readonly #refused: (reason: GuardRefusal) => void;
+  readonly #pressure: Pressure;
   #connectTimer: Timer | undefined;
+  #taker: PublishTaker | undefined;
+  #sorter: FrameSorter | undefined;
+  /** Publishes that Aedes has and has not answered. */
+  #unanswered = 0;
+  /** Aedes has more than it reads, or the disk is behind. */
+  #isFull = false;
+  #isHeld = false;
 
   constructor(socket: Duplex, options: FrameGuardOptions) {
     super({ allowHalfOpen: false });
@@ -30,6 +46,7 @@ export class FrameGuard extends Duplex {
     this.#socket = socket;
     this.#scanner = new FrameScanner(options.payloadBytesMax);
     this.#refused = options.refused;
+    this.#pressure = options.pressure;
     this.#connectTimer = options.clock.after(options.connectTimeoutMs, () =>
       this.#refuse('connect-late'),
     );
@@ -42,8 +59,25 @@ export class FrameGuard extends Duplex {
     });
   }
 
+  /** From the next packet on the taker is asked first. */
+  offerTo(taker: PublishTaker): void {
+    this.#taker = taker;
+  }
+
+  /** Aedes has answered a publish, or refused it. */
+  answered(): void {
+    if (this.#sorter) this.#sorter.answered();
+    else this.#unanswered -= 1;
+  }
+
+  /** Aedes has done a SUBSCRIBE. */
+  subscribed(): void {
+    this.#sorter?.subscribed();
+  }
+
   override _read(): void {
-    this.#socket.resume();
+    this.#isFull = false;
+    this.#resume();
   }
 
   override _write(bytes: Buffer, _encoding: string, done: () => void): void {
@@ -69,16 +103,46 @@ export class FrameGuard extends Duplex {
   }
 
   #take(bytes: Buffer): void {
-    const refusal = this.#scanner.scan(bytes);
+    const scanner = this.#scanner;
+    if (this.#taker && !this.#sorter && scanner.isBetweenPackets)
+      this.#sorter = new FrameSorter(this.#taker, this.#unanswered);
+    const publishesBefore = scanner.publishes;
+    const refusal = scanner.scan(bytes);
     if (refusal) {
       this.#refuse(refusal);
       return;
     }
-    if (this.#scanner.connected && this.#connectTimer) {
+    if (scanner.connected && this.#connectTimer) {
       this.#connectTimer.cancel();
       this.#connectTimer = undefined;
     }
-    if (!this.push(bytes)) this.#socket.pause();
+    if (this.#sorter) this.#sorter.sort(bytes, this.#pass);
+    else {
+      this.#unanswered += scanner.publishes - publishesBefore;
+      this.#pass(bytes);
+    }
+    if (this.#pressure.isBehind) this.#hold();
+  }
+
+  readonly #pass = (bytes: Buffer): void => {
+    if (this.destroyed || this.push(bytes)) return;
+    this.#isFull = true;
+    this.#socket.pause();
+  };
+
+  /** Without this a fast client of QoS 0 would fill the memory while the disk is slow. */
+  #hold(): void {
+    if (this.#isHeld) return;
+    this.#isHeld = true;
+    this.#socket.pause();
+    void this.#pressure.caughtUp().then(() => {
+      this.#isHeld = false;
+      this.#resume();
+    });
+  }
+
+  #resume(): void {
+    if (!this.#isFull && !this.#isHeld) this.#socket.resume();
   }
 
   #refuse(reason: GuardRefusal): void {

@@ -51,6 +51,7 @@ export class FrameScanner {
   #scale = 1;
   #bytesLeft = 0;
   #connected = false;
+  #publishes = 0;
 
   constructor(payloadBytesMax: number) {
     this.#rules = packetRules(payloadBytesMax);
@@ -59,6 +60,16 @@ export class FrameScanner {
   /** Whether the CONNECT has come in full. */
   get connected(): boolean {
     return this.#connected;
+  }
+
+  /** PUBLISH packets whose first byte has come. */
+  get publishes(): number {
+    return this.#publishes;
+  }
+
+  /** Whether the next byte begins a packet. */
+  get isBetweenPackets(): boolean {
+    return this.#state === 'header';
   }
 
   /** Undefined while all is well. After a refusal the connection is over. */
@@ -87,6 +98,7 @@ export class FrameScanner {
     if (rule.flags !== undefined && rule.flags !== (byte & 0x0f)) return 'malformed';
     // [MQTT-3.3.1-4]
     if (this.#type === PUBLISH && (byte & 0b0110) === 0b0110) return 'malformed';
+    if (this.#type === PUBLISH) this.#publishes += 1;
     this.#length = 0;
     this.#scale = 1;
     this.#state = 'length';

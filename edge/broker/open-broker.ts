@@ -13,8 +13,10 @@ import {
 import type { Buffer as GatewayBuffer } from '../buffer/buffer.ts';
 import { type Admit, createAdmission } from '../devices/admission.ts';
 import { createRouter } from '../devices/routes.ts';
+import { Audience } from './audience.ts';
 import type { BrokerSettings } from './broker-settings.ts';
 import { ConnectionLimits } from './connection-limits.ts';
+import { FastPublishes, type FastPublishesOptions } from './fast-publishes.ts';
 import { FrameGuard } from './frame-guard.ts';
 import { MessageCounts } from './message-counts.ts';
 import type { Listen, MqttConnection, MqttListener } from './mqtt-listener.ts';
@@ -23,6 +25,7 @@ import { PublishIntake } from './publish-intake.ts';
 import { createRefusals, type RefusalReason, RefusedError } from './refusals.ts';
 import { bindExchanges } from './session-state.ts';
 import { Sessions } from './sessions.ts';
+import { TraceSampler } from './trace-sampler.ts';
 
 export interface OpenBrokerOptions {
   readonly buffer: GatewayBuffer;
@@ -31,6 +34,8 @@ export interface OpenBrokerOptions {
   readonly settings: BrokerSettings;
   /** The share of messages that begin a trace, 0 to 1. */
   readonly traceSampleRatio?: number;
+  /** `aedes` takes every publish the long way; the effect is the same. */
+  readonly publishes?: 'fast' | 'aedes';
   readonly listen: Listen;
   readonly runtime: Runtime;
 }
@@ -79,6 +84,7 @@ class HoldfastBroker {
   readonly #admit: Admit;
   readonly #intake: PublishIntake;
   readonly #aedes: Aedes;
+  readonly #fast: FastPublishesOptions;
   readonly #guards = new Set<FrameGuard>();
   #listener: MqttListener | undefined;
 
@@ -94,18 +100,20 @@ class HoldfastBroker {
       'holdfast_broker_connections',
       'Open MQTT connections.',
     );
-    this.#intake = new PublishIntake({
+    const shared = {
       buffer,
-      persistence,
       route: createRouter(),
       sessions: this.#sessions,
       refusals: this.#refusals,
       counts: this.#counts,
       payloadBytesMax: settings.payloadBytesMax,
-      traceSampleRatio,
+      sampler: new TraceSampler(traceSampleRatio),
       runtime,
-    });
+    };
+    this.#intake = new PublishIntake({ ...shared, persistence });
     this.#aedes = this.#createAedes();
+    const audience = new Audience(this.#aedes, persistence);
+    this.#fast = { ...shared, audience, stopped: () => this.#intake.isStopped };
   }
 
   get port(): number {
@@ -152,11 +160,17 @@ class HoldfastBroker {
           () => done(null, true),
           (error: AuthenticateError) => done(error, false),
         ),
-      authorizePublish: (client, packet, done) => this.#intake.take(client, packet, done),
+      authorizePublish: (client, packet, done) =>
+        this.#intake.take(client, packet, (error) => {
+          done(error);
+          if (client) guardOf(client)?.answered();
+        }),
       authorizeSubscribe: (client, subscription, done) =>
         done(null, this.#granted(client, subscription)),
       authorizeForward: (client, packet) => this.#receivable(client, packet),
     });
+    aedes.on('clientReady', (client) => this.#openFastPath(client));
+    aedes.on('subscribe', (_, client) => guardOf(client)?.subscribed());
     aedes.on('clientError', (client, error) => this.#failed(client, error));
     aedes.on('connectionError', (client, error) => this.#failed(client, error));
     // Of a stored will: it stays on disk, and Aedes tries again. Unheard, it would end the process.
@@ -167,7 +181,7 @@ class HoldfastBroker {
   }
 
   #accept({ stream, remoteAddress }: MqttConnection): void {
-    const { settings, runtime } = this.#options;
+    const { settings, runtime, buffer } = this.#options;
     const entry = this.#limits.enter(remoteAddress ?? '');
     if (entry.kind === 'refused') {
       this.#refusals.refuse(entry.reason, { remoteAddress });
@@ -181,6 +195,7 @@ class HoldfastBroker {
       connectTimeoutMs: settings.connectTimeoutMs,
       clock: runtime.clock,
       refused: (reason) => void this.#refusals.refuse(reason, { remoteAddress }),
+      pressure: buffer,
     });
     this.#guards.add(guard);
     guard.once('close', () => {
@@ -220,6 +235,12 @@ class HoldfastBroker {
     this.#sessions.open(client, admission.grants);
   }
 
+  #openFastPath(client: Client): void {
+    const session = this.#sessions.of(client);
+    if (this.#options.publishes === 'aedes' || !session) return;
+    guardOf(client)?.offerTo(new FastPublishes(this.#fast, client, session));
+  }
+
   /** A subscription that is not granted is answered with 0x80 [MQTT-3.9.3]. */
   #granted(client: Client, subscription: Subscription): Subscription | null {
     const { topic } = subscription;
@@ -256,5 +277,9 @@ class HoldfastBroker {
 }
 
 function remoteAddressOf(client: Client): string | undefined {
-  return client.conn instanceof FrameGuard ? client.conn.remoteAddress : undefined;
+  return guardOf(client)?.remoteAddress;
+}
+
+function guardOf({ conn }: Client): FrameGuard | undefined {
+  return conn instanceof FrameGuard ? conn : undefined;
 }

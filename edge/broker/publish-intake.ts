@@ -14,6 +14,7 @@ import type { MessageCounts } from './message-counts.ts';
 import type { SessionPersistence } from './persistence/session-persistence.ts';
 import type { RefusalReason, Refusals } from './refusals.ts';
 import type { Sessions } from './sessions.ts';
+import type { TraceSampler } from './trace-sampler.ts';
 
 export interface PublishIntakeOptions {
   readonly buffer: GatewayBuffer;
@@ -23,8 +24,7 @@ export interface PublishIntakeOptions {
   readonly refusals: Refusals;
   readonly counts: MessageCounts;
   readonly payloadBytesMax: number;
-  /** The share of messages that begin a trace. */
-  readonly traceSampleRatio: number;
+  readonly sampler: TraceSampler;
   readonly runtime: Runtime;
 }
 
@@ -36,7 +36,6 @@ type Answer = (error?: Error | null) => void;
  */
 export class PublishIntake {
   readonly #options: PublishIntakeOptions;
-  #sampled = 0;
   #stopped = false;
 
   constructor(options: PublishIntakeOptions) {
@@ -73,6 +72,10 @@ export class PublishIntake {
         (outcome) => settled({ kind: 'outcome', outcome }),
         (error: unknown) => settled({ kind: 'failed', error }),
       );
+  }
+
+  get isStopped(): boolean {
+    return this.#stopped;
   }
 
   /** From now on nothing is taken and nothing acknowledged. */
@@ -127,7 +130,7 @@ export class PublishIntake {
 
   #append(message: AcceptedMessage, client: Client | null): Promise<AppendOutcome> {
     const { buffer, runtime } = this.#options;
-    if (!this.#isSampled()) return buffer.append(message);
+    if (!this.#options.sampler.next()) return buffer.append(message);
     const attributes = {
       'messaging.system': 'mqtt',
       'messaging.operation.type': 'receive',
@@ -143,14 +146,6 @@ export class PublishIntake {
     );
   }
 
-  /** Every n-th message: no randomness on the data path. */
-  #isSampled(): boolean {
-    this.#sampled += this.#options.traceSampleRatio;
-    if (this.#sampled < 1) return false;
-    this.#sampled -= 1;
-    return true;
-  }
-
   #refuse(reason: RefusalReason, client: Client | null, topic: string): Error {
     return this.#options.refusals.refuse(reason, { clientId: client?.id, topic });
   }
@@ -160,7 +155,7 @@ export class PublishIntake {
  * Closing the connection is all that MQTT 3.1.1 has for "not stored"; an acknowledgement would be a
  * lie.
  */
-function refusalOf(settled: Settled): RefusalReason | undefined {
+export function refusalOf(settled: Settled): RefusalReason | undefined {
   if (settled.kind === 'failed') return 'unavailable';
   return settled.outcome.kind === 'full' ? 'full' : undefined;
 }

@@ -47,3 +47,15 @@ async function release(
     throw cause;
   }
 }
+
+/** The part of an Aedes client that ends it when nothing comes [MQTT-3.1.2-24]. */
+interface KeptAlive {
+  readonly _keepaliveInterval: number;
+  readonly _keepaliveTimer: { refresh(): void } | null;
+}
+
+/** Something came from the client that Aedes does not see. */
+export function keepAlive(client: Client): void {
+  const { _keepaliveInterval, _keepaliveTimer } = client as unknown as KeptAlive;
+  if (_keepaliveInterval > 0) _keepaliveTimer?.refresh();
+}

@@ -5,6 +5,8 @@ import Sqlite from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { keyed, message, payloads, sealedOf, type World, world } from './buffer.case.fixture.ts';
 import type { Buffer as GatewayBuffer } from './buffer.ts';
+import { BUFFER_FORMAT } from './buffer-schema.sqlite.ts';
+import { rowChecksum } from './row-checksum.ts';
 
 let place: World;
 let buffer: GatewayBuffer;
@@ -83,6 +85,18 @@ describe('blocks', () => {
     expect(two).toEqual([]);
   });
 
+  it('hold no more than is asked for, and a turn stays whole', async () => {
+    for (let at = 0; at < 4; at++)
+      await Promise.all([buffer.append(message()), buffer.append(message())]);
+    const heads = await buffer.seal('telemetry', { bytesMax: 1 });
+    expect(heads.map((head) => head.range)).toEqual([
+      range(1, 2),
+      range(3, 4),
+      range(5, 6),
+      range(7, 8),
+    ]);
+  });
+
   it('that were freed are NOT_FOUND', async () => {
     await buffer.append(message());
     const [head] = await buffer.seal('telemetry');
@@ -144,13 +158,16 @@ describe('damage', () => {
 
   it('is not what a later version wrote: that is refused and left alone', async () => {
     await buffer.close();
-    const database = new Sqlite(place.file);
-    database.exec("update meta set value = 2 where name = 'format'");
-    database.close();
-    expect(() => place.open()).toThrow(/format 2; this version reads format 1/);
-    const again = new Sqlite(place.file);
-    again.exec("update meta set value = 1 where name = 'format'");
-    again.close();
+    const setFormat = (format: number): void => {
+      const database = new Sqlite(place.file);
+      const checksum = rowChecksum('format', format);
+      const update = "update meta set value = ?, checksum = ? where name = 'format'";
+      database.prepare(update).run(BigInt(format), checksum);
+      database.close();
+    };
+    setFormat(BUFFER_FORMAT + 1);
+    expect(() => place.open()).toThrow(/format 3; this version reads format 2/);
+    setFormat(BUFFER_FORMAT);
     buffer = place.open();
   });
 });

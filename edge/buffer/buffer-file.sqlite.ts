@@ -1,167 +1,165 @@
-import { existsSync, renameSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { LANES } from '@holdfast/shared/contracts/lanes.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
-import { uuidV7 } from '@holdfast/shared/lib/ids.ts';
-import { syncFolder } from '@holdfast/shared/runtime/files.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import {
   assertDurable,
   type Database,
   isCorrupt,
-  openSqliteFile,
+  sqliteCode,
 } from '@holdfast/shared/runtime/sqlite.ts';
+import { openBufferPages } from './buffer-pages.sqlite.ts';
+import { bufferOnDisk } from './buffer-reader.sqlite.ts';
+import {
+  beginIncarnation,
+  checkFormat,
+  createBuffer,
+  incarnationOf,
+  tableCount,
+} from './buffer-schema.sqlite.ts';
 import { sqliteBufferStore } from './buffer-store.sqlite.ts';
 import type { OpenedStore } from './buffer-store.ts';
-
-/** The version of the file's own format. A newer one is refused, never guessed at. */
-export const BUFFER_FORMAT = 1;
-
-const SCHEMA = `
-  create table meta (name text primary key, value any not null) strict, without rowid;
-  create table streams (
-    id integer primary key,
-    incarnation text not null,
-    lane text not null,
-    accepted integer not null default 0,
-    unkeyed integer not null default 0,
-    duplicates integer not null default 0,
-    acknowledged text not null,
-    unique (incarnation, lane)
-  ) strict;
-  create table groups (
-    id integer primary key,
-    last integer not null,
-    checksum integer not null,
-    traceparent text not null,
-    body blob not null
-  ) strict;
-  create table blocks (
-    id integer primary key,
-    last integer not null,
-    body_bytes integer not null,
-    block blob not null
-  ) strict;
-  create table settlements (
-    id integer primary key,
-    last integer not null,
-    kind text not null,
-    reason text not null,
-    at_micros integer not null
-  ) strict;
-  create table set_aside (
-    id integer primary key,
-    last integer not null,
-    bytes blob not null
-  ) strict;
-  create table windows (
-    device text not null,
-    boot text not null,
-    used integer not null,
-    highest integer not null,
-    seen blob not null,
-    primary key (device, boot)
-  ) strict, without rowid;
-  create table exchanges (
-    id integer primary key,
-    client text not null,
-    packet integer not null,
-    unique (client, packet)
-  ) strict;
-`;
+import type { BufferReader } from './inspection/buffer-reader.ts';
+import { isOf, markedStore, olderThan, readMark } from './position-mark.ts';
+import { logDamage, resumeSalvage, salvageBuffer } from './salvaged-file.sqlite.ts';
+import type { Remedy } from './store-faults.ts';
+import { bytesOf, inlineWriter } from './store-writer.ts';
+import { startThreadWriter } from './thread-writer.sqlite.ts';
 
 /**
  * Opens the buffer's file and reads its positions, or makes it under a new incarnation. A damaged
- * file is set aside and kept, and a fresh one takes its place: the gateway starts (I2), and no
- * sequence is given out twice under one incarnation.
+ * file is set aside and kept; a fresh one with all that is readable of it takes its place, and what
+ * is not readable is settled as damaged: the gateway starts (I2, I3), and no sequence is given out
+ * twice under one incarnation (I6).
  * Throws PROTOCOL_UNSUPPORTED when a later version wrote the file.
  */
-export function openBufferStore(path: string, runtime: Runtime): OpenedStore {
+export function openBufferStore(
+  path: string,
+  runtime: Runtime,
+  options: BufferFileOptions = {},
+): OpenedStore {
+  const resumed = resumeSalvage(path, runtime);
   try {
-    return { ...openOrCreate(path, runtime), quarantined: undefined };
+    if (resumed === undefined) checkNothingIsGone(path);
+    const opened = openOrCreate(path, runtime, { ...options, isSalvaged: resumed !== undefined });
+    return { ...opened, quarantined: resumed };
   } catch (cause) {
-    if (!isCorrupt(cause)) throw cause;
-    const quarantined = quarantine(path, runtime);
-    runtime.log.error(
-      { err: cause, quarantined },
-      'the buffer file is damaged: it was set aside, and a fresh one takes its place',
-    );
-    return { ...openOrCreate(path, runtime), quarantined };
+    if (!isDamage(cause)) throw cause;
+    runtime.log.error({ err: cause }, 'the buffer is damaged: what is readable is salvaged');
+    const quarantined = salvageBuffer(path, runtime);
+    return { ...openOrCreate(path, runtime, { ...options, isSalvaged: true }), quarantined };
   }
 }
 
-function openOrCreate(path: string, runtime: Runtime): Omit<OpenedStore, 'quarantined'> {
-  const database = openSqliteFile(path);
+/**
+ * After a failed sync the system takes its pages for written, and they are not: what is committed
+ * next would stand on a gap. So all of the log is written into the file and synced there, before
+ * anything is accepted again.
+ */
+function openAgain(
+  path: string,
+  runtime: Runtime,
+  { writes, remedy }: BufferFileOptions & { remedy: Remedy },
+): OpenedStore {
+  if (remedy === 'salvage') salvageBuffer(path, runtime);
+  else syncAll(path);
+  return openBufferStore(path, runtime, writes ? { writes } : {});
+}
+
+function syncAll(path: string): void {
+  const database = openBufferPages(path);
   try {
-    database.defaultSafeIntegers(true);
-    if (tableCount(database) === 0n) create(database, runtime);
+    const [checkpoint] = database.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
+    if (checkpoint?.busy === 0) return;
+    throw new AppError('UNAVAILABLE', `the log of ${path} could not be written into it`);
+  } finally {
+    database.close();
+  }
+}
+
+function checkNothingIsGone(path: string): void {
+  const damage = logDamage(path);
+  if (damage !== undefined) throw new AppError('STORE_DAMAGED', damage);
+}
+
+/** Damaged, cut off, or unreadable where the disk itself fails. */
+function isDamage(error: unknown): boolean {
+  const cause = error instanceof AppError ? error.cause : undefined;
+  return isCorrupt(error) || isUnreadable(error) || isUnreadable(cause);
+}
+
+function isUnreadable(error: unknown): boolean {
+  return ['SQLITE_IOERR_READ', 'SQLITE_IOERR_SHORT_READ'].includes(sqliteCode(error));
+}
+
+export interface BufferFileOptions {
+  /** `thread` keeps the sync of each commit off the event loop; its twin takes no thread. */
+  readonly writes?: 'thread' | 'inline';
+}
+
+function openOrCreate(
+  path: string,
+  runtime: Runtime,
+  { writes = 'inline', isSalvaged }: BufferFileOptions & { isSalvaged: boolean },
+): Omit<OpenedStore, 'quarantined'> {
+  const database = openBufferPages(path);
+  try {
+    if (tableCount(database) === 0n) createBuffer(database, runtime);
     checkFormat(database, path);
     assertDurable(database);
-    const store = sqliteBufferStore(database, incarnationOf(database, path), runtime);
+    if (!isSalvaged) judgePositions(database, path, runtime);
+    const core = sqliteBufferStore(database, incarnationOf(database, path), runtime);
+    const store = writes === 'inline' ? markedStore(core, path) : core;
+    const { incarnation } = store;
     const soon = (callback: () => void): void => void setImmediate(callback);
-    return { store, streams: store.streams(), soon };
+    const reopen = (remedy: Remedy): OpenedStore => openAgain(path, runtime, { writes, remedy });
+    const look = (): BufferReader => bufferOnDisk(path).open();
+    const opened = {
+      incarnation,
+      turn: store.turn(),
+      streams: store.streams(),
+      reads: store,
+      soon,
+      reopen,
+      look,
+    };
+    if (writes === 'inline')
+      return { ...opened, writer: inlineWriter(store), close: async () => store.close() };
+    const writer = startThreadWriter({ path, incarnation, bytes: bytesOf(store), runtime });
+    // From here on this connection only reads. It goes first: the last one to go tidies the file.
+    database.pragma('query_only = on');
+    const close = (): Promise<void> => {
+      store.close();
+      return writer.close();
+    };
+    return { ...opened, writer, close };
   } catch (cause) {
     database.close();
     throw cause;
   }
 }
 
-export function tableCount(database: Database): bigint {
-  return database.prepare('select count(*) from sqlite_schema').pluck().get() as bigint;
-}
-
-/** In one transaction: a file has its whole schema and an incarnation, or nothing. */
-function create(database: Database, { clock, random }: Runtime): void {
-  const incarnation = uuidV7(clock.now(), random.bytes(10));
-  database
-    .transaction(() => {
-      database.exec(SCHEMA);
-      const meta = database.prepare('insert into meta (name, value) values (?, ?)');
-      meta.run('format', BigInt(BUFFER_FORMAT));
-      meta.run('incarnation', incarnation);
-      const stream = database.prepare(
-        'insert into streams (incarnation, lane, acknowledged) values (?, ?, ?)',
-      );
-      for (const lane of LANES) stream.run(incarnation, lane, NOTHING_ACKNOWLEDGED);
-    })
-    .immediate();
-}
-
-const NOTHING_ACKNOWLEDGED = JSON.stringify({ contiguous: '0', ranges: [] });
-
-export function checkFormat(database: Database, path: string): void {
-  const format = meta(database, path, 'format');
-  if (format === BigInt(BUFFER_FORMAT)) return;
-  throw new AppError(
-    'PROTOCOL_UNSUPPORTED',
-    `${path} has format ${format}; this version reads format ${BUFFER_FORMAT}`,
-    { hint: 'Start the version that wrote the file, or a later one.' },
+/**
+ * The file against what was written beside it after each commit. Older than that it is damaged;
+ * without it nobody can tell, and no sequence is risked: what is accepted from now on is accepted
+ * under a new incarnation.
+ */
+function judgePositions(database: Database, path: string, runtime: Runtime): void {
+  const { incarnation, turn, streams } = positionsOf(database, path, runtime);
+  const mark = readMark(path);
+  if (mark && isOf(mark, streams)) {
+    const older = olderThan(mark, { incarnation, turn, streams });
+    if (older !== undefined) throw new AppError('STORE_DAMAGED', `the buffer is old: ${older}`);
+    return;
+  }
+  if (turn === '' && streams.every(({ accepted }) => accepted === 0n)) return;
+  const next = database.transaction(() => beginIncarnation(database, runtime)).immediate();
+  runtime.log.warn(
+    { incarnation: next },
+    'the positions have no witness: a new incarnation begins',
   );
 }
 
-export function incarnationOf(database: Database, path: string): string {
-  const incarnation = meta(database, path, 'incarnation');
-  if (typeof incarnation === 'string') return incarnation;
-  throw new AppError('STORE_DAMAGED', `${path} names no incarnation`);
-}
-
-function meta(database: Database, path: string, name: string): unknown {
-  const held = database
-    .prepare("select count(*) from sqlite_schema where name in ('meta', 'streams', 'groups')")
-    .pluck()
-    .get();
-  if (held !== 3n) throw new AppError('STORE_DAMAGED', `${path} is not a buffer file`);
-  return database.prepare('select value from meta where name = ?').pluck().get(name);
-}
-
-/**
- * Renames the file and its write-ahead log aside, together, so that what they hold can be read
- * later.
- */
-function quarantine(path: string, { clock }: Runtime): string {
-  const target = `${path}.damaged-${clock.nowMicros()}`;
-  for (const suffix of ['-wal', '-shm', ''])
-    if (existsSync(path + suffix)) renameSync(path + suffix, target + suffix);
-  syncFolder(dirname(path));
-  return target;
+function positionsOf(database: Database, path: string, runtime: Runtime) {
+  const store = sqliteBufferStore(database, incarnationOf(database, path), runtime);
+  const turn = Buffer.from(store.turn()).toString('hex');
+  return { incarnation: store.incarnation, turn, streams: store.streams() };
 }

@@ -8,8 +8,8 @@ import {
   openSqliteFile,
   sqliteCode,
 } from '@holdfast/shared/runtime/sqlite.ts';
-import { checkFormat, incarnationOf, tableCount } from './buffer-file.sqlite.ts';
-import { type Row, rowId, SEQUENCE_MAX, settlement, streamRow } from './buffer-store.sqlite.ts';
+import { checkFormat, incarnationOf, tableCount } from './buffer-schema.sqlite.ts';
+import { type Row, streamRow } from './buffer-store.sqlite.ts';
 import type { StreamRow } from './buffer-store.ts';
 import type {
   BufferOnDisk,
@@ -19,6 +19,8 @@ import type {
   QuarantinedFile,
   StoredRow,
 } from './inspection/buffer-reader.ts';
+import { rowId, SEQUENCE_MAX } from './row-id.ts';
+import { settlement } from './settlement-rows.sqlite.ts';
 
 /** A chunk's rows and their bytes: what stays in memory, and how long its view is open. */
 const CHUNK_ROWS_MAX = 256;

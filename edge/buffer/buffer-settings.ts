@@ -9,6 +9,14 @@ export const bufferSettingsSchema = z.strictObject({
     .int()
     .min(MIB)
     .default(1024 * MIB),
+  /** What they may take at most of the volume that the file lies on, whatever its size. */
+  volumeShareMax: z.number().min(0.01).max(0.95).default(0.5),
+  /** Kept in a file beside the buffer, and given back to `stock` when the volume is full. */
+  reserveBytes: z
+    .int()
+    .min(0)
+    .max(1024 * MIB)
+    .default(8 * MIB),
   /**
    * How long a commit waits for company. 0 is as soon as possible; more trades latency for flash
    * wear.

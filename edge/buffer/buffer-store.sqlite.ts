@@ -1,47 +1,60 @@
-import { crc32 } from 'node:zlib';
 import { Block } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
 import { LANES } from '@holdfast/shared/contracts/lanes.ts';
-import type { PositionSet, SequenceRange } from '@holdfast/shared/domain/ranges.ts';
+import {
+  EMPTY_POSITION,
+  type PositionSet,
+  type SequenceRange,
+} from '@holdfast/shared/domain/ranges.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
-import { assert } from '@holdfast/shared/lib/assert.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import { type Database, isCorrupt, sqliteCode } from '@holdfast/shared/runtime/sqlite.ts';
+import { giveSpaceBack, isMostlyFree } from './buffer-pages.sqlite.ts';
 import type {
   BufferStore,
   ExchangeChange,
   HeldRow,
-  Settlement,
   StreamRow,
   TurnWrite,
   UnsealedRow,
 } from './buffer-store.ts';
-import { SETTLEMENTS } from './buffer-store.ts';
-import { type BootWindow, windowFromBytes, windowToBytes } from './device-window.ts';
 
-/** A row's id is its lane's number and its first sequence: one b-tree keeps each lane in order. */
-const SEQUENCE_BITS = 48n;
-export const SEQUENCE_MAX = (1n << SEQUENCE_BITS) - 1n;
+import { type BootWindow, windowFromBytes } from './device-window.ts';
+import { positionFromText, positionToText } from './position-text.ts';
+import { rowChecksum } from './row-checksum.ts';
+import { rowId, SEQUENCE_MAX } from './row-id.ts';
+import { settlement, settlementRows } from './settlement-rows.sqlite.ts';
+
 /** A QoS 2 exchange that has seen so many later ones without its PUBREL is forgotten. */
 export const EXCHANGES_MAX = 1_000_000n;
 
 export type Row = Record<string, unknown>;
-type Step = 'append' | 'seal' | 'ack' | 'settle' | 'turn';
+type Step =
+  | 'append'
+  | 'seal'
+  | 'ack'
+  | 'settle'
+  | 'turn'
+  | 'shrink'
+  | 'condense'
+  | 'discard'
+  | 'sent';
 
 export function sqliteBufferStore(
   database: Database,
   incarnation: string,
-  runtime: Runtime,
+  runtime: Pick<Runtime, 'clock' | 'steps'>,
 ): BufferStore {
   const sql = prepareStatements(database);
+  const settlements = settlementRows(database);
   const transact = transactions(database, runtime);
   return {
     incarnation,
-    turn: () => (sql.turn.get() as Uint8Array | undefined) ?? new Uint8Array(),
+    turn: () => turnOf(sql),
     streams: () => sql.streams.all().map((row) => streamRow(row as Row, sql)),
     usedBytes: () => Number(sql.usedBytes.get()),
     fileBytes: () => Number(sql.fileBytes.get()),
-    windows: (device) => sql.windows.all(device).map((row) => bootWindow(row as Row)),
-    exchanges: (clientId) => sql.exchanges.all(clientId).map(Number),
+    windows: (device) => (sql.windows.all(device) as Row[]).filter(isWindow).map(bootWindow),
+    exchanges: (clientId) => packetsOf(clientId, sql.exchanges.all(clientId) as Row[]),
     append: (turn) => transact('append', () => writeTurn(sql, turn)),
     unsealed: (stream, upTo, limit) =>
       sql.unsealed
@@ -59,28 +72,50 @@ export function sqliteBufferStore(
     block: (stream, first) => readBlock(sql, rowId(stream, first)),
     acknowledge: (stream, position, freed) =>
       transact('ack', () => {
-        sql.setAcknowledged.run(positionToText(position), stream);
+        const text = positionToText(position);
+        sql.setAcknowledged.run(text, rowChecksum(stream, text), stream);
         for (const range of freed) deleteRows(sql, rowSpan(stream, range));
       }),
     held: (stream, range) => heldRanges(sql, stream, range),
-    settle: (stream, settlements) =>
+    settle: (stream, settled) =>
       transact('settle', () => {
-        for (const settlement of settlements) {
+        for (const settlement of settled) {
           const span = rowSpan(stream, settlement.range);
           sql.setAsideGroups.run(span);
           sql.setAsideBlocks.run(span);
           deleteRows(sql, span);
-          const atMicros = runtime.clock.nowMicros();
-          sql.settle.run({ ...span, kind: settlement.kind, reason: settlement.reason, atMicros });
+          settlements.write(stream, settlement, runtime.clock.nowMicros());
         }
       }),
-    holdTurn: (turn) => transact('turn', () => sql.setTurn.run(turn)),
+    condense: (stream, block, settlement) =>
+      transact('condense', () => {
+        deleteRows(sql, rowSpan(stream, settlement.range));
+        writeBlock(sql, stream, block);
+        settlements.write(stream, settlement, runtime.clock.nowMicros());
+      }),
+    discard: (stream, settlement) =>
+      transact('discard', () => {
+        deleteRows(sql, rowSpan(stream, settlement.range));
+        settlements.write(stream, settlement, runtime.clock.nowMicros());
+      }),
+    markSent: (stream, sent) =>
+      transact('sent', () => {
+        const [name, text] = [sentName(stream), positionToText(sent)];
+        sql.setSent.run(name, text, rowChecksum(name, text));
+      }),
+    sent: (stream) => sentOf(sql, stream),
+    holdTurn: (turn) => transact('turn', () => sql.setTurn.run(turn, rowChecksum('turn', turn))),
+    shrink() {
+      if (!isMostlyFree(database)) return false;
+      transact('shrink', () => giveSpaceBack(database));
+      return isMostlyFree(database);
+    },
     close: () => database.close(),
   };
 }
 
 /** Each write is one synced transaction; its steps are where the torture kills. */
-function transactions(database: Database, { steps }: Runtime) {
+function transactions(database: Database, { steps }: Pick<Runtime, 'steps'>) {
   return (step: Step, work: () => unknown): void => {
     const transaction = database.transaction(() => {
       work();
@@ -103,10 +138,15 @@ function prepareStatements(database: Database) {
   const value = (source: string) => database.prepare(source).pluck();
   const within = 'id between @low and @high and last <= @last';
   return {
-    turn: value("select value from meta where name = 'turn'"),
+    turn: prepare("select value, checksum from meta where name = 'turn'"),
     setTurn: prepare(
-      `insert into meta (name, value) values ('turn', ?)
-        on conflict do update set value = excluded.value`,
+      `insert into meta (name, value, checksum) values ('turn', ?, ?)
+        on conflict do update set value = excluded.value, checksum = excluded.checksum`,
+    ),
+    sent: prepare('select value, checksum from meta where name = ?'),
+    setSent: prepare(
+      `insert into meta (name, value, checksum) values (?, ?, ?)
+        on conflict do update set value = excluded.value, checksum = excluded.checksum`,
     ),
     streams: prepare('select * from streams order by id'),
     settlements: prepare('select * from settlements where id between ? and ? order by id'),
@@ -114,17 +154,21 @@ function prepareStatements(database: Database) {
       from pragma_page_count, pragma_freelist_count, pragma_page_size`),
     fileBytes: value('select page_count * page_size from pragma_page_count, pragma_page_size'),
     windows: prepare('select * from windows where device = ?'),
-    exchanges: value('select packet from exchanges where client = ?'),
+    exchanges: prepare('select packet, checksum from exchanges where client = ?'),
     insertGroup: prepare(
       'insert into groups (id, last, checksum, traceparent, body) values (?, ?, ?, ?, ?)',
     ),
-    setHead: prepare('update streams set accepted = ?, unkeyed = ?, duplicates = ? where id = ?'),
-    setWindow: prepare(`insert into windows (device, boot, used, highest, seen)
-      values (?, ?, ?, ?, ?) on conflict do update
-      set used = excluded.used, highest = excluded.highest, seen = excluded.seen`),
+    setHead: prepare(
+      `update streams set accepted = ?, unkeyed = ?, duplicates = ?, head_checksum = ?
+        where id = ?`,
+    ),
+    setWindow: prepare(`insert into windows (device, boot, used, highest, seen, checksum)
+      values (?, ?, ?, ?, ?, ?) on conflict do update
+      set used = excluded.used, highest = excluded.highest, seen = excluded.seen,
+        checksum = excluded.checksum`),
     evictBoot: prepare('delete from windows where device = ? and boot = ?'),
     takeExchange: prepare(
-      'insert into exchanges (client, packet) values (?, ?) on conflict do nothing',
+      'insert into exchanges (client, packet, checksum) values (?, ?, ?) on conflict do nothing',
     ),
     releaseExchange: prepare('delete from exchanges where client = ? and packet = ?'),
     forgetClient: prepare('delete from exchanges where client = ?'),
@@ -139,7 +183,9 @@ function prepareStatements(database: Database) {
     sealed: prepare(`select id, last, body_bytes as bytes from blocks
       where id between @low and @high and last >= @from order by id limit @limit`),
     block: value('select block from blocks where id = ?'),
-    setAcknowledged: prepare('update streams set acknowledged = ? where id = ?'),
+    setAcknowledged: prepare(
+      'update streams set acknowledged = ?, position_checksum = ? where id = ?',
+    ),
     deleteGroups: prepare(`delete from groups where ${within}`),
     deleteBlocks: prepare(`delete from blocks where ${within}`),
     held: prepare(`select id, last, 0 as bytes from groups where id between @low and @high
@@ -154,21 +200,29 @@ function prepareStatements(database: Database) {
     setAsideBlocks: prepare(
       `insert into set_aside (id, last, bytes) select id, last, block from blocks where ${within}`,
     ),
-    settle: prepare(`insert into settlements (id, last, kind, reason, at_micros)
-      values (@low, @last, @kind, @reason, @atMicros)`),
   };
 }
 
 function writeTurn(sql: Statements, turn: TurnWrite): void {
-  for (const { stream, range, body, traceparent } of turn.groups)
-    sql.insertGroup.run(rowId(stream, range.first), range.last, crc32(body), traceparent, body);
-  for (const head of turn.heads)
-    sql.setHead.run(head.accepted, head.unkeyed, head.duplicates, head.stream);
-  for (const { device, boot } of turn.evictedBoots) sql.evictBoot.run(device, boot);
-  for (const { device, window } of turn.windows) {
-    const { boot, used, highest, seen } = window;
-    sql.setWindow.run(device, boot, used, highest, windowToBytes(seen));
+  for (const { stream, range, body, traceparent } of turn.groups) {
+    const id = rowId(stream, range.first);
+    const checksum = rowChecksum(id, range.last, body);
+    sql.insertGroup.run(id, range.last, checksum, traceparent, body);
   }
+  for (const { stream, accepted, unkeyed, duplicates } of turn.heads) {
+    const checksum = rowChecksum(stream, accepted, unkeyed, duplicates);
+    sql.setHead.run(accepted, unkeyed, duplicates, checksum, stream);
+  }
+  for (const { device, boot } of turn.evictedBoots) sql.evictBoot.run(device, boot);
+  for (const { device, boot, used, highest, seen } of turn.windows)
+    sql.setWindow.run(
+      device,
+      boot,
+      used,
+      highest,
+      seen,
+      rowChecksum(device, boot, used, highest, seen),
+    );
   for (const change of turn.exchanges) writeExchange(sql, change);
 }
 
@@ -180,7 +234,7 @@ function writeExchange(sql: Statements, change: ExchangeChange): void {
   const { clientId, packetId } = change.exchange;
   if (change.kind === 'released') sql.releaseExchange.run(clientId, packetId);
   else {
-    sql.takeExchange.run(clientId, packetId);
+    sql.takeExchange.run(clientId, packetId, rowChecksum(clientId, packetId));
     sql.boundExchanges.run(EXCHANGES_MAX);
   }
 }
@@ -216,11 +270,6 @@ function heldRanges(sql: Statements, stream: number, range: SequenceRange): Sequ
   return rows.map((row) => row.range).filter((held) => held.last >= range.first);
 }
 
-export function rowId(stream: number, first: bigint): bigint {
-  assert(first <= SEQUENCE_MAX, 'a sequence fits its bits of a row id');
-  return (BigInt(stream) << SEQUENCE_BITS) | first;
-}
-
 function rowSpan(
   stream: number,
   range: SequenceRange,
@@ -240,8 +289,46 @@ function unsealedRow(stream: number, row: Row): UnsealedRow {
     range: heldRow({ ...row, bytes: 0n }).range,
     body,
     traceparent: row['traceparent'] as string,
-    intact: crc32(body) === Number(row['checksum']),
+    intact: isSum(row['checksum'], row['id'] as bigint, row['last'] as bigint, body),
   };
+}
+
+/** A window that is not what was written is forgotten: a wrong "seen" would lose a message. */
+function isWindow(row: Row): boolean {
+  const { device, boot, used, highest, seen, checksum } = row as Record<string, Column>;
+  return isSum(checksum, device!, boot!, used!, highest!, seen!);
+}
+
+/** As with a window: a packet id that flipped would swallow another message. */
+function packetsOf(client: string, rows: readonly Row[]): number[] {
+  const intact = rows.filter((row) => isSum(row['checksum'], client, row['packet'] as bigint));
+  return intact.map((row) => Number(row['packet']));
+}
+
+/** A mark that is not what was written may have said anything: then all may have been sent. */
+function sentOf(sql: Statements, stream: number): PositionSet {
+  const name = sentName(stream);
+  const row = sql.sent.get(name) as { value: string; checksum: bigint } | undefined;
+  if (!row) return EMPTY_POSITION;
+  if (isSum(row.checksum, name, row.value)) return positionFromText(row.value);
+  return { contiguous: SEQUENCE_MAX, ranges: [] };
+}
+
+function sentName(stream: number): string {
+  return `sent/${stream}`;
+}
+
+function turnOf(sql: Pick<Statements, 'turn'>): Uint8Array {
+  const row = sql.turn.get() as { value: Uint8Array; checksum: bigint } | undefined;
+  if (!row) return new Uint8Array();
+  if (isSum(row.checksum, 'turn', row.value)) return row.value;
+  throw new AppError('STORE_DAMAGED', 'the turn is not what was written');
+}
+
+type Column = string | bigint | Uint8Array;
+
+function isSum(checksum: unknown, ...columns: readonly Column[]): boolean {
+  return checksum === BigInt(rowChecksum(...columns));
 }
 
 function bootWindow(row: Row): BootWindow {
@@ -253,8 +340,10 @@ function bootWindow(row: Row): BootWindow {
   };
 }
 
+/** Throws STORE_DAMAGED when one of its parts is not what was written. */
 export function streamRow(row: Row, sql: Pick<Statements, 'settlements'>): StreamRow {
   const id = Number(row['id']);
+  checkStream(row as Record<string, Column>);
   const lane = LANES.find((known) => known === row['lane']);
   if (!lane) throw new AppError('STORE_DAMAGED', `the buffer names an unknown lane ${row['lane']}`);
   const settled = sql.settlements.all(rowId(id, 1n), rowId(id, SEQUENCE_MAX)) as Row[];
@@ -270,28 +359,12 @@ export function streamRow(row: Row, sql: Pick<Statements, 'settlements'>): Strea
   };
 }
 
-export function settlement(row: Row): Settlement {
-  const kind = SETTLEMENTS.find((known) => known === row['kind']);
-  if (!kind) throw new AppError('STORE_DAMAGED', `the buffer names an unknown end ${row['kind']}`);
-  const first = (row['id'] as bigint) & SEQUENCE_MAX;
-  return { kind, range: { first, last: row['last'] as bigint }, reason: row['reason'] as string };
-}
-
-function positionToText(position: PositionSet): string {
-  return JSON.stringify(position, (_, value) => (typeof value === 'bigint' ? `${value}` : value));
-}
-
-function positionFromText(text: string): PositionSet {
-  try {
-    const { contiguous, ranges } = JSON.parse(text) as {
-      contiguous: string;
-      ranges: { first: string; last: string }[];
-    };
-    return {
-      contiguous: BigInt(contiguous),
-      ranges: ranges.map(({ first, last }) => ({ first: BigInt(first), last: BigInt(last) })),
-    };
-  } catch (cause) {
-    throw new AppError('STORE_DAMAGED', 'a position of the buffer is unreadable', { cause });
-  }
+function checkStream(row: Record<string, Column>): void {
+  const { id, incarnation, lane, accepted, unkeyed, duplicates, acknowledged } = row;
+  const isWhole =
+    isSum(row['name_checksum'], id!, incarnation!, lane!) &&
+    isSum(row['head_checksum'], id!, accepted!, unkeyed!, duplicates!) &&
+    isSum(row['position_checksum'], id!, acknowledged!);
+  if (isWhole) return;
+  throw new AppError('STORE_DAMAGED', `the positions of lane ${id} are not what was written`);
 }

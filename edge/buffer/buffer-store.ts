@@ -3,12 +3,18 @@ import type { Lane } from '@holdfast/shared/contracts/lanes.ts';
 import type { PositionSet, SequenceRange } from '@holdfast/shared/domain/ranges.ts';
 import type { Exchange } from './buffer.ts';
 import type { BootWindow } from './device-window.ts';
+import type { BufferReader } from './inspection/buffer-reader.ts';
+import type { Remedy } from './store-faults.ts';
+import type { StoreWriter } from './store-writer.ts';
 
-/** One lane of one incarnation. */
-export interface StreamRow {
+export interface StreamKey {
   readonly id: number;
   readonly incarnation: string;
   readonly lane: Lane;
+}
+
+/** One lane of one incarnation. */
+export interface StreamRow extends StreamKey {
   readonly accepted: bigint;
   readonly unkeyed: number;
   readonly duplicates: number;
@@ -32,9 +38,18 @@ export interface Settlement {
 export interface GroupRow {
   readonly stream: number;
   readonly range: SequenceRange;
-  /** A BlockBody, as it is. */
+  /** A BlockBody, as it is. Alone in its memory, which moves to the store's thread. */
   readonly body: Uint8Array;
   readonly traceparent: string;
+}
+
+/** A device's boot as it is at the end of a turn. */
+export interface WindowRow {
+  readonly device: string;
+  readonly boot: string;
+  readonly used: number;
+  readonly highest: bigint;
+  readonly seen: Uint8Array;
 }
 
 export interface StreamHead {
@@ -52,7 +67,7 @@ export type ExchangeChange =
 export interface TurnWrite {
   readonly groups: readonly GroupRow[];
   readonly heads: readonly StreamHead[];
-  readonly windows: readonly { readonly device: string; readonly window: BootWindow }[];
+  readonly windows: readonly WindowRow[];
   readonly evictedBoots: readonly { readonly device: string; readonly boot: string }[];
   /** In the order of the calls. */
   readonly exchanges: readonly ExchangeChange[];
@@ -113,16 +128,46 @@ export interface BufferStore {
    * them.
    */
   settle(stream: number, settlements: readonly Settlement[]): void;
+  /** Puts the block in the place of those in its range, whose messages it stands for. */
+  condense(stream: number, block: Block, settlement: Settlement): void;
+  /** Stores the settlement and deletes the rows within it. */
+  discard(stream: number, settlement: Settlement): void;
+  /** What may have been sent: at least what was. */
+  sent(stream: number): PositionSet;
+  markSent(stream: number, sent: PositionSet): void;
   holdTurn(turn: Uint8Array): void;
+  /**
+   * Gives a part of the file's free space back to the volume when most of the file is free. True
+   * when there is more to give; the caller asks again, and lets others write in between.
+   */
+  shrink(): boolean;
   close(): void;
 }
 
-/** A store with the positions that were read when it was opened. */
+/** What may be read beside the writes: each call sees what was committed before it. */
+export type StoreReads = Pick<
+  BufferStore,
+  'windows' | 'exchanges' | 'sealed' | 'block' | 'held' | 'sent'
+>;
+
+/** A store with what was read when it was opened. */
 export interface OpenedStore {
-  readonly store: BufferStore;
+  readonly incarnation: string;
+  readonly turn: Uint8Array;
   readonly streams: readonly StreamRow[];
+  readonly reads: StoreReads;
+  readonly writer: StoreWriter;
   /** Where a damaged file was put, when there was one. */
   readonly quarantined: string | undefined;
   /** Calls back when the present turn of the event loop is over: then its appends are one group. */
   readonly soon: (callback: () => void) => void;
+  /** After the writes that were asked for. */
+  close(): Promise<void>;
+  /**
+   * The file once more, after this store was closed: `again` syncs all that it holds, `salvage`
+   * replaces it by what is readable of it.
+   */
+  reopen(remedy: Remedy): OpenedStore;
+  /** A look at the file beside the work on it. Throws STORE_DAMAGED when its head is unreadable. */
+  look(): BufferReader;
 }

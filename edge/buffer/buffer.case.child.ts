@@ -7,7 +7,7 @@ import { openBuffer } from './open-buffer.ts';
  * Appends and seals until it kills itself at a step, the given time that it reaches it. Every
  * sequence that was acknowledged is on stdout before anything else happens.
  */
-const [file, step, timesText] = process.argv.slice(2);
+const [file, step, timesText, writes] = process.argv.slice(2);
 let times = Number(timesText);
 const runtime: Runtime = testRuntime({
   steps: {
@@ -17,7 +17,10 @@ const runtime: Runtime = testRuntime({
   },
 });
 const settings = bufferSettingsSchema.parse({});
-const { buffer } = openBuffer(openBufferStore(file!, runtime), { runtime, settings });
+const { buffer } = openBuffer(
+  openBufferStore(file!, runtime, { writes: writes === 'thread' ? 'thread' : 'inline' }),
+  { runtime, settings },
+);
 
 for (let round = 0; ; round++) {
   const appended = Array.from({ length: 5 }, (_, at) =>

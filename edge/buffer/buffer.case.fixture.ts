@@ -16,6 +16,13 @@ export interface World {
   remove(): void;
 }
 
+let writes: 'inline' | 'thread' = 'inline';
+
+/** Where the buffers of this test file are written from now on. */
+export function writeIn(place: typeof writes): void {
+  writes = place;
+}
+
 export function world(): World {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-buffer-'));
   const file = join(folder, 'buffer.sqlite');
@@ -24,7 +31,7 @@ export function world(): World {
     file,
     open({ bytesMax, runtime = testRuntime() } = {}) {
       const settings = { ...bufferSettingsSchema.parse({}), ...(bytesMax ? { bytesMax } : {}) };
-      return openBuffer(openBufferStore(file, runtime), { runtime, settings }).buffer;
+      return openBuffer(openBufferStore(file, runtime, { writes }), { runtime, settings }).buffer;
     },
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };

@@ -13,8 +13,12 @@ beforeEach(() => {
 afterEach(() => place.remove());
 
 /** What the child said before it killed itself. */
-async function killedAt(step: string, times: number): Promise<Record<string, bigint[]>> {
-  const child = spawn(process.execPath, [CHILD, place.file, step, String(times)]);
+async function killedAt(
+  writes: string,
+  step: string,
+  times: number,
+): Promise<Record<string, bigint[]>> {
+  const child = spawn(process.execPath, [CHILD, place.file, step, String(times), writes]);
   let said = '';
   let complaint = '';
   child.stdout.on('data', (text) => {
@@ -31,7 +35,9 @@ async function killedAt(step: string, times: number): Promise<Record<string, big
   return { stored: of('stored'), acknowledged: of('acknowledged') };
 }
 
-describe('killed', () => {
+describe.each(['inline', 'in a thread'])('written %s and killed', (where) => {
+  const writes = where === 'inline' ? 'inline' : 'thread';
+
   it.each([
     ['buffer.append.before-commit', 5],
     ['buffer.append.committed', 1],
@@ -41,7 +47,7 @@ describe('killed', () => {
     ['buffer.ack.before-commit', 1],
     ['buffer.ack.committed', 2],
   ])('at %s, time %i, keeps every acknowledged message once and in order', async (step, times) => {
-    const { stored, acknowledged } = await killedAt(step, times);
+    const { stored, acknowledged } = await killedAt(writes, step, times);
     const buffer = place.open();
     await buffer.seal('telemetry');
     const position = buffer.positions().find(({ lane }) => lane === 'telemetry')!;

@@ -10,7 +10,11 @@ const WINDOW_SIZE = BigInt(WINDOW_SEQUENCES);
 /** A sequence's bit is its lowest bits. */
 const INDEX_BITS = Math.log2(WINDOW_SEQUENCES);
 const WORDS = WINDOW_SEQUENCES / WORD_BITS;
-export const WINDOW_BYTES = WINDOW_SEQUENCES / 8;
+const WORD_BYTES = WORD_BITS / 8;
+const FULL = 2 ** WORD_BITS - 1;
+/** A bit for each word, twice. */
+const MASKS_BYTES = 2 * WORD_BYTES;
+export const WINDOW_BYTES_MAX = MASKS_BYTES + WORDS * WORD_BYTES;
 
 /**
  * What is known of one boot of one device. The bit of a sequence is its remainder by the window's
@@ -114,14 +118,37 @@ function clear(seen: Uint32Array, bit: number): void {
   seen[bit >>> 5] = seen[bit >>> 5]! & ~(1 << (bit & 31));
 }
 
-/** Little-endian words, whatever the machine. */
-export function windowToBytes(seen: Uint32Array): Uint8Array {
-  const bytes = new DataView(new ArrayBuffer(WINDOW_BYTES));
-  for (let at = 0; at < WORDS; at++) bytes.setUint32(at * 4, seen[at]!, true);
-  return new Uint8Array(bytes.buffer);
+/**
+ * Which words are neither empty nor full, which of the others are full, and then those that are
+ * neither: a device in order has one of them. Little-endian words, whatever the machine. Returns
+ * how many of the bytes it used.
+ */
+export function windowToBytes(seen: Uint32Array, bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, WINDOW_BYTES_MAX);
+  let mixed = 0;
+  let full = 0;
+  let length = MASKS_BYTES;
+  for (let at = 0; at < WORDS; at++) {
+    const word = seen[at]!;
+    if (word === FULL) full |= 1 << at;
+    if (word === FULL || word === 0) continue;
+    mixed |= 1 << at;
+    view.setUint32(length, word, true);
+    length += WORD_BYTES;
+  }
+  view.setUint32(0, mixed >>> 0, true);
+  view.setUint32(WORD_BYTES, full >>> 0, true);
+  return length;
 }
 
 export function windowFromBytes(bytes: Uint8Array): Uint32Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return Uint32Array.from({ length: WORDS }, (_, at) => view.getUint32(at * 4, true));
+  const mixed = view.getUint32(0, true);
+  const full = view.getUint32(WORD_BYTES, true);
+  let next = MASKS_BYTES;
+  return Uint32Array.from({ length: WORDS }, (_, at) => {
+    if (((mixed >>> at) & 1) === 0) return ((full >>> at) & 1) === 0 ? 0 : FULL;
+    next += WORD_BYTES;
+    return view.getUint32(next - WORD_BYTES, true);
+  });
 }

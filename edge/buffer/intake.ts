@@ -12,33 +12,22 @@ import {
   PAYLOAD_BYTES_MAX,
 } from './buffer.ts';
 import type {
-  BufferStore,
   ExchangeChange,
   GroupRow,
+  StoreReads,
   StreamHead,
   TurnWrite,
+  WindowRow,
 } from './buffer-store.ts';
-import { type BootWindow, DeviceWindows, type KeyVerdict } from './device-window.ts';
+import {
+  type BootWindow,
+  DeviceWindows,
+  type KeyVerdict,
+  WINDOW_BYTES_MAX,
+  windowToBytes,
+} from './device-window.ts';
 import type { LaneStream } from './lane-stream.ts';
 
-/** What the callers asked for within one turn, in the order of their calls. */
-export type TurnCall =
-  | {
-      readonly kind: 'append';
-      readonly message: AcceptedMessage;
-      readonly received: ReceiveTime;
-    }
-  | { readonly kind: 'release'; readonly exchange: Exchange }
-  | { readonly kind: 'forget'; readonly clientId: string };
-
-export interface JudgedTurn {
-  /** One per call; undefined for a call that is no append. */
-  readonly outcomes: readonly (AppendOutcome | undefined)[];
-  readonly write: TurnWrite;
-}
-
-/** Above what the other lanes may use, so that stock is writable when they are full. */
-export const STOCK_RESERVE_BYTES = 64 * 1024 * 1024;
 /** Devices and clients whose keys stay in memory; the others are read again when they speak. */
 const CACHED_MAX = 10_000;
 /** Device keys are 63-bit: what a SQLite integer holds. */
@@ -47,55 +36,44 @@ const KEY_SEQUENCE_MAX = 2n ** 63n - 1n;
 const ROW_BYTES = 64;
 
 /**
- * Judges the calls of a turn and numbers what is new. Pure but for reading keys that it has not
- * seen yet: nothing is on disk until the store has written the turn, and after a failed write
- * `reset` forgets what was assumed.
+ * Judges each call as it comes, and numbers what is new. Pure but for reading keys that it has not
+ * seen yet: nothing is on disk until the store has written the turn. A turn may be judged on top of
+ * those that are still being written; `reset` forgets everything that was assumed.
  */
 export class Intake {
-  readonly #store: BufferStore;
+  readonly #reads: StoreReads;
+  readonly #usedBytes: () => number;
   readonly #streams: ReadonlyMap<Lane, LaneStream>;
-  readonly #bytesMax: number;
-  readonly #windows = new Map<string, DeviceWindows>();
-  readonly #exchanges = new Map<string, Set<number>>();
+  readonly #limitOf: (lane: Lane) => number;
+  readonly #windows = new Map<string, Known<DeviceWindows>>();
+  readonly #exchanges = new Map<string, Known<Set<number>>>();
   /** The lanes' heads with everything that was judged, written or not. */
   #heads = new Map<Lane, Head>();
+  #turn = new Turn();
+  /** Turns since the start, and how many of them are on disk. */
+  #turns = 1;
+  #turnsWritten = 0;
+  /** What each finished turn that is not on disk yet adds to the file. */
+  readonly #unwritten: number[] = [];
+  #unwrittenBytes = 0;
 
   constructor(options: {
-    store: BufferStore;
+    reads: StoreReads;
+    /** What the file holds, after the last write. */
+    usedBytes: () => number;
     streams: ReadonlyMap<Lane, LaneStream>;
-    bytesMax: number;
+    /** Up to where the lane may fill the file, in bytes. */
+    limitOf: (lane: Lane) => number;
   }) {
-    this.#store = options.store;
+    this.#reads = options.reads;
+    this.#usedBytes = options.usedBytes;
     this.#streams = options.streams;
-    this.#bytesMax = options.bytesMax;
+    this.#limitOf = options.limitOf;
     this.reset();
   }
 
-  judge(calls: readonly TurnCall[]): JudgedTurn {
-    this.#trim();
-    const turn = new Turn(this.#store.usedBytes());
-    const outcomes = calls.map((call) => {
-      if (call.kind === 'append') return this.#append(turn, call);
-      if (call.kind === 'release') this.#release(turn, call.exchange);
-      else this.#forget(turn, call.clientId);
-      return undefined;
-    });
-    return { outcomes, write: turn.finish() };
-  }
-
-  reset(): void {
-    this.#windows.clear();
-    this.#exchanges.clear();
-    this.#heads = new Map(
-      [...this.#streams].map(([lane, { id, accepted, unkeyed, duplicates }]) => [
-        lane,
-        { stream: id, accepted, unkeyed, duplicates },
-      ]),
-    );
-  }
-
-  #append(turn: Turn, call: TurnCall & { kind: 'append' }): AppendOutcome {
-    const { message } = call;
+  append(message: AcceptedMessage, received: ReceiveTime): AppendOutcome {
+    const turn = this.#turn;
     assert(message.payload.byteLength <= PAYLOAD_BYTES_MAX, 'the frame guard refuses larger ones');
     const head = this.#heads.get(message.lane)!;
     const verdict = this.#judge(message);
@@ -104,74 +82,120 @@ export class Intake {
       turn.touch(head);
       return { kind: 'duplicate' };
     }
-    if (turn.usedBytes + message.payload.byteLength + ROW_BYTES > this.#budget(message.lane))
-      return { kind: 'full', lane: message.lane };
-    if (verdict === 'new') this.#mark(turn, message.device!, message.key!);
+    const bytes = message.payload.byteLength + ROW_BYTES;
+    const used = this.#usedBytes() + this.#unwrittenBytes + turn.bytes;
+    if (used + bytes > this.#limitOf(message.lane)) return { kind: 'full', lane: message.lane };
+    if (verdict === 'new') this.#mark(message.device!, message.key!);
     else head.unkeyed += 1;
-    if (message.exchange) this.#takeExchange(turn, message.exchange);
+    if (message.exchange) this.#takeExchange(message.exchange);
     head.accepted += 1n;
-    turn.add(head, message, call.received);
+    turn.add(head, message, received);
+    turn.bytes += bytes;
     return { kind: 'stored', sequence: head.accepted };
+  }
+
+  release(exchange: Exchange): void {
+    const known = this.#exchangesOf(exchange.clientId);
+    if (!known.is.delete(exchange.packetId)) return;
+    known.turn = this.#turns;
+    this.#turn.exchanges.push({ kind: 'released', exchange });
+  }
+
+  forget(clientId: string): void {
+    const known = this.#exchangesOf(clientId);
+    if (known.is.size === 0) return;
+    known.is.clear();
+    known.turn = this.#turns;
+    this.#turn.exchanges.push({ kind: 'forgotten', clientId });
+  }
+
+  /** What the turn makes durable; the next call begins another one. */
+  finish(): TurnWrite {
+    const turn = this.#turn;
+    this.#turn = new Turn();
+    this.#turns += 1;
+    this.#unwritten.push(turn.bytes);
+    this.#unwrittenBytes += turn.bytes;
+    this.#trim();
+    return turn.finish();
+  }
+
+  /** The oldest finished turn is on disk. */
+  written(): void {
+    this.#turnsWritten += 1;
+    this.#unwrittenBytes -= this.#unwritten.shift()!;
+  }
+
+  reset(): void {
+    this.#windows.clear();
+    this.#exchanges.clear();
+    this.#turn = new Turn();
+    this.#turnsWritten = this.#turns - 1;
+    this.#unwritten.length = 0;
+    this.#unwrittenBytes = 0;
+    this.#heads = new Map(
+      [...this.#streams].map(([lane, { id, accepted, unkeyed, duplicates }]) => [
+        lane,
+        { stream: id, accepted, unkeyed, duplicates },
+      ]),
+    );
   }
 
   /** `unkeyed` and `unknown`: a repeat of it could not be recognised. */
   #judge({ device, key, exchange }: AcceptedMessage): KeyVerdict | 'unkeyed' {
     // The packet id stands for the same message until its PUBREL [MQTT-4.3.3-2].
-    if (exchange && this.#exchangesOf(exchange.clientId).has(exchange.packetId)) return 'seen';
+    if (exchange && this.#exchangesOf(exchange.clientId).is.has(exchange.packetId)) return 'seen';
     if (!key || device === undefined) return 'unkeyed';
     assert(key.sequence >= 0n && key.sequence <= KEY_SEQUENCE_MAX, 'a device key has 63 bits');
-    return this.#windowsOf(device).judge(key);
+    return this.#windowsOf(device).is.judge(key);
   }
 
-  #mark(turn: Turn, device: string, key: DeviceKey): void {
-    const { window, evicted } = this.#windowsOf(device).mark(key);
-    turn.mark(device, window, evicted);
+  #mark(device: string, key: DeviceKey): void {
+    const known = this.#windowsOf(device);
+    known.turn = this.#turns;
+    const { window, evicted } = known.is.mark(key);
+    this.#turn.mark(device, window, evicted);
   }
 
-  #takeExchange(turn: Turn, exchange: Exchange): void {
-    this.#exchangesOf(exchange.clientId).add(exchange.packetId);
-    turn.exchanges.push({ kind: 'taken', exchange });
+  #takeExchange(exchange: Exchange): void {
+    const known = this.#exchangesOf(exchange.clientId);
+    known.turn = this.#turns;
+    known.is.add(exchange.packetId);
+    this.#turn.exchanges.push({ kind: 'taken', exchange });
   }
 
-  #release(turn: Turn, exchange: Exchange): void {
-    if (!this.#exchangesOf(exchange.clientId).delete(exchange.packetId)) return;
-    turn.exchanges.push({ kind: 'released', exchange });
-  }
-
-  #forget(turn: Turn, clientId: string): void {
-    if (this.#exchangesOf(clientId).size === 0) return;
-    this.#exchanges.set(clientId, new Set());
-    turn.exchanges.push({ kind: 'forgotten', clientId });
-  }
-
-  #budget(lane: Lane): number {
-    return lane === 'stock' ? this.#bytesMax + STOCK_RESERVE_BYTES : this.#bytesMax;
-  }
-
-  #windowsOf(device: string): DeviceWindows {
+  #windowsOf(device: string): Known<DeviceWindows> {
     const known = this.#windows.get(device);
     if (known) return known;
-    const windows = new DeviceWindows(this.#store.windows(device));
-    this.#windows.set(device, windows);
-    return windows;
+    const read = { is: new DeviceWindows(this.#reads.windows(device)), turn: 0 };
+    this.#windows.set(device, read);
+    return read;
   }
 
-  #exchangesOf(clientId: string): Set<number> {
+  #exchangesOf(clientId: string): Known<Set<number>> {
     const known = this.#exchanges.get(clientId);
     if (known) return known;
-    const exchanges = new Set(this.#store.exchanges(clientId));
-    this.#exchanges.set(clientId, exchanges);
-    return exchanges;
+    const read = { is: new Set(this.#reads.exchanges(clientId)), turn: 0 };
+    this.#exchanges.set(clientId, read);
+    return read;
   }
 
-  /** Only between turns: what a turn changed must stay until it is on disk. */
+  /** What a turn changed must stay until that is on disk: what is read again would be older. */
   #trim(): void {
-    for (const cache of [this.#windows, this.#exchanges])
-      for (const oldest of cache.keys()) {
+    for (const cache of [this.#windows, this.#exchanges]) {
+      if (cache.size <= CACHED_MAX) continue;
+      for (const [name, { turn }] of cache) {
         if (cache.size <= CACHED_MAX) break;
-        cache.delete(oldest);
+        if (turn <= this.#turnsWritten) cache.delete(name);
       }
+    }
   }
+}
+
+/** Something of the store's in memory, and the last turn that changed it. */
+interface Known<T> {
+  readonly is: T;
+  turn: number;
 }
 
 interface Head {
@@ -189,12 +213,8 @@ class Turn {
   readonly #open = new Map<Head, OpenGroup>();
   readonly #windows = new Map<BootWindow, string>();
   readonly #evictedBoots: { device: string; boot: string }[] = [];
-  /** What the file holds, and what this turn adds to it. */
-  usedBytes: number;
-
-  constructor(usedBytes: number) {
-    this.usedBytes = usedBytes;
-  }
+  /** What this turn adds to the file, roughly. */
+  bytes = 0;
 
   touch(head: Head): void {
     this.#heads.add(head);
@@ -205,7 +225,6 @@ class Turn {
     open.builder.add(message, received);
     open.traceparent ||= message.traceparent ?? '';
     this.touch(head);
-    this.usedBytes += message.payload.byteLength + ROW_BYTES;
   }
 
   mark(device: string, window: BootWindow, evicted: string | undefined): void {
@@ -219,9 +238,20 @@ class Turn {
   finish(): TurnWrite {
     for (const head of this.#open.keys()) this.#close(head);
     const heads: StreamHead[] = [...this.#heads].map((head) => ({ ...head }));
-    const windows = [...this.#windows].map(([window, device]) => ({ device, window }));
+    const windows = this.#windowRows();
     const evictedBoots = this.#evictedBoots;
     return { groups: this.#groups, heads, windows, evictedBoots, exchanges: this.exchanges };
+  }
+
+  /** As they are now: the next turn goes on with them. */
+  #windowRows(): WindowRow[] {
+    const bytes = new Uint8Array(this.#windows.size * WINDOW_BYTES_MAX);
+    let at = 0;
+    return [...this.#windows].map(([{ boot, used, highest, seen }, device]) => {
+      const row = bytes.subarray(at, at + windowToBytes(seen, bytes.subarray(at)));
+      at += row.byteLength;
+      return { device, boot, used, highest, seen: row };
+    });
   }
 
   /** A group fits one block, because a block is merged from whole groups. */

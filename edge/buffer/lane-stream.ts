@@ -10,6 +10,7 @@ import {
 } from '@holdfast/shared/domain/ranges.ts';
 import type { LanePosition } from './buffer.ts';
 import type { Settlement, SettlementKind, StreamRow } from './buffer-store.ts';
+import { withSettlement } from './retention/settlements.ts';
 
 /** One lane of one incarnation in memory: what is on disk, and nothing else. */
 export interface LaneStream {
@@ -20,19 +21,33 @@ export interface LaneStream {
   unkeyed: number;
   duplicates: number;
   acknowledged: PositionSet;
-  readonly settlements: Settlement[];
+  settlements: readonly Settlement[];
   /** The ranges of the settlements. */
   settled: PositionSet;
+  /** What of it is condensed: it still travels, as summaries. */
+  condensed: PositionSet;
+  /** What of it ended for good: nothing of it will travel. */
+  ended: PositionSet;
 }
 
 export function laneStream(row: StreamRow): LaneStream {
-  return { ...row, settlements: [...row.settled], settled: rangesOf(row.settled) };
+  return { ...row, ...settlementSets(row.settled) };
 }
 
 /** Adds what the store has settled. */
 export function settle(stream: LaneStream, settlements: readonly Settlement[]): void {
-  stream.settlements.push(...settlements);
-  stream.settled = rangesOf(stream.settlements);
+  const all = settlements.reduce(withSettlement, stream.settlements);
+  Object.assign(stream, settlementSets(all));
+}
+
+function settlementSets(settlements: readonly Settlement[]) {
+  const isCondensed = ({ kind }: Settlement): boolean => kind === 'condensed';
+  return {
+    settlements,
+    settled: rangesOf(settlements),
+    condensed: rangesOf(settlements.filter(isCondensed)),
+    ended: rangesOf(settlements.filter((one) => !isCondensed(one))),
+  };
 }
 
 function rangesOf(settlements: readonly Settlement[]): PositionSet {
@@ -41,16 +56,29 @@ function rangesOf(settlements: readonly Settlement[]): PositionSet {
 }
 
 export function positionOf(stream: LaneStream): LanePosition {
-  const { incarnation, lane, accepted, acknowledged, settled } = stream;
-  return { incarnation, lane, accepted, acknowledged, settled };
+  const { incarnation, lane, accepted, acknowledged, ended } = stream;
+  return { incarnation, lane, accepted, acknowledged, settled: ended };
 }
 
-/** The stretches of `range` that are neither acknowledged nor settled. */
+/**
+ * The stretches of `range` that are neither acknowledged nor ended; what is condensed may still end
+ * otherwise.
+ */
 export function openWithin(stream: LaneStream, range: SequenceRange): SequenceRange[] {
-  const gaps = missing(union(stream.acknowledged, stream.settled), range.last);
+  const gaps = missing(union(stream.acknowledged, stream.ended), range.last);
   return gaps
     .filter((gap) => gap.last >= range.first)
     .map((gap) => (gap.first < range.first ? { first: range.first, last: gap.last } : gap));
+}
+
+/** The stretches whose rows can go: those that the position did not hold in this form before. */
+export function newlyCovered(before: PositionSet, after: PositionSet): SequenceRange[] {
+  const covered: SequenceRange[] = after.ranges.filter(
+    (range) =>
+      !before.ranges.some((held) => held.first === range.first && held.last === range.last),
+  );
+  if (after.contiguous > before.contiguous) covered.push({ first: 1n, last: after.contiguous });
+  return covered;
 }
 
 /**

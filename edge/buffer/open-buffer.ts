@@ -11,35 +11,47 @@ import {
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { Module } from '@holdfast/shared/runtime/modules.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
-import type {
-  AcceptedMessage,
-  AppendOutcome,
-  BlockHead,
-  Exchange,
-  Buffer as GatewayBuffer,
-  LanePosition,
+import { describe, describeRange, isAsCut, unknownBlock } from './block-at-hand.ts';
+import {
+  type AcceptedMessage,
+  type AppendOutcome,
+  BLOCK_BYTES_MAX,
+  type BlockHead,
+  type Exchange,
+  type Buffer as GatewayBuffer,
+  type LanePosition,
+  type Offering,
+  type SealOptions,
 } from './buffer.ts';
 import type { BufferSettings } from './buffer-settings.ts';
-import type { BufferStore, OpenedStore, SettlementKind, TurnWrite } from './buffer-store.ts';
+import type { OpenedStore, SettlementKind, StoreReads, TurnWrite } from './buffer-store.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Intake } from './intake.ts';
 import {
   type LaneStream,
   laneStream,
   ledgerOf,
+  newlyCovered,
   openWithin,
   pendingOf,
   positionOf,
   settle,
 } from './lane-stream.ts';
+import { type BufferOnStore, LastingBuffer } from './lasting-buffer.ts';
 import { ReceiveClock } from './receive-clock.ts';
-import { cutBlock, isIntact } from './sealing.ts';
+import { BoundedDisk } from './retention/bounded-disk.ts';
+import type { Volume } from './retention/volume.ts';
+import { isIntact } from './sealing.ts';
+import { SpaceReturn } from './space-return.ts';
+import type { StoreWriter } from './store-writer.ts';
 
 export interface OpenBufferOptions {
   readonly runtime: Runtime;
   readonly settings: BufferSettings;
   /** Whether a cloud ever confirmed the wall clock; each record says so. */
   readonly clockConfirmed?: () => boolean;
+  /** The volume under the file; without it only the bytes are bounded. */
+  readonly volume?: Volume;
 }
 
 export interface OpenBuffer {
@@ -49,7 +61,9 @@ export interface OpenBuffer {
 
 /** The buffer on an opened store. The module closes it. */
 export function openBuffer(opened: OpenedStore, options: OpenBufferOptions): OpenBuffer {
-  const buffer = new StoredBuffer(opened, options);
+  const { runtime } = options;
+  const onStore = (store: OpenedStore): BufferOnStore => new StoredBuffer(store, options);
+  const buffer = new LastingBuffer(opened, { runtime, onStore });
   return {
     buffer,
     module: {
@@ -62,37 +76,56 @@ export function openBuffer(opened: OpenedStore, options: OpenBufferOptions): Ope
   };
 }
 
-class StoredBuffer implements GatewayBuffer {
+class StoredBuffer implements BufferOnStore {
   readonly incarnation: string;
-  readonly #store: BufferStore;
+  readonly #reads: StoreReads;
+  readonly #writer: StoreWriter;
+  readonly #closeStore: () => Promise<void>;
   readonly #streams: readonly LaneStream[];
   readonly #commits: GroupCommit;
+  readonly #disk: BoundedDisk;
+  readonly #space: SpaceReturn;
   readonly #soon: (callback: () => void) => void;
   readonly #log;
   readonly #pending;
   readonly #listeners = new Set<(lanes: ReadonlySet<Lane>) => void>();
   readonly #sealing = new Map<Lane, Promise<unknown>>();
+  #changed: Promise<unknown> = Promise.resolve();
   #turn: Uint8Array;
-  #closed = false;
+  #closing: Promise<void> | undefined;
 
-  constructor({ store, streams, soon }: OpenedStore, options: OpenBufferOptions) {
+  constructor(opened: OpenedStore, options: OpenBufferOptions) {
+    const { reads, writer, incarnation } = opened;
     const { runtime, settings } = options;
-    this.#store = store;
-    this.incarnation = store.incarnation;
-    this.#turn = store.turn();
-    this.#streams = streams.map(laneStream);
-    this.#soon = soon;
+    this.#reads = reads;
+    this.#writer = writer;
+    this.#closeStore = () => opened.close();
+    this.incarnation = incarnation;
+    this.#turn = opened.turn;
+    this.#streams = opened.streams.map(laneStream);
+    this.#soon = opened.soon;
     this.#log = runtime.log;
     this.#pending = runtime.metrics.gauge(
       'holdfast_buffer_pending',
       'Accepted messages that are neither acknowledged by the cloud nor settled.',
       ['lane'],
     );
-    const present = this.#streams.filter((stream) => stream.incarnation === store.incarnation);
+    const present = this.#streams.filter((stream) => stream.incarnation === incarnation);
     const byLane = new Map(present.map((stream) => [stream.lane, stream]));
+    this.#disk = this.#boundDisk(options);
+    this.#space = new SpaceReturn({
+      shrink: () => this.#change(async () => !this.#closing && writer.write('shrink')),
+      soon: opened.soon,
+      onError: (error) => runtime.log.warn({ err: error }, 'the file keeps its free space'),
+    });
     this.#commits = new GroupCommit({
-      intake: new Intake({ store, streams: byLane, bytesMax: settings.bytesMax }),
-      store,
+      intake: new Intake({
+        reads,
+        usedBytes: () => writer.bytes.used,
+        streams: byLane,
+        limitOf: (lane) => this.#disk.limitOf(lane),
+      }),
+      writer,
       receiveClock: new ReceiveClock({
         clock: runtime.clock,
         random: runtime.random,
@@ -100,9 +133,10 @@ class StoredBuffer implements GatewayBuffer {
       }),
       runtime,
       commitWindowMs: settings.commitWindowMs,
-      soon,
+      soon: opened.soon,
       committed: (write) => this.#committed(write),
     });
+    this.#disk.holdFor(this.#commits);
     for (const stream of this.#streams) this.#showPending(stream.lane);
   }
 
@@ -116,12 +150,24 @@ class StoredBuffer implements GatewayBuffer {
 
   get bytesOnDisk(): number {
     this.#assertOpen();
-    return this.#store.fileBytes();
+    return this.#writer.bytes.file;
   }
 
   append(message: AcceptedMessage): Promise<AppendOutcome> {
     // Not an async function: a second promise per message would cost as much as the first.
-    return this.#closed ? Promise.reject(closed()) : this.#commits.append(message);
+    return this.#closing ? Promise.reject(closed()) : this.#disk.append(message);
+  }
+
+  offer(message: AcceptedMessage, by: Offering): AppendOutcome | undefined {
+    return this.#closing ? undefined : this.#commits.offer(message, by);
+  }
+
+  get isBehind(): boolean {
+    return this.#commits.isBehind;
+  }
+
+  caughtUp(): Promise<void> {
+    return this.#commits.caughtUp();
   }
 
   async release(exchange: Exchange): Promise<void> {
@@ -136,8 +182,14 @@ class StoredBuffer implements GatewayBuffer {
 
   async holdTurn(turn: Uint8Array): Promise<void> {
     this.#assertOpen();
-    this.#store.holdTurn(turn);
-    this.#turn = turn.slice();
+    const held = turn.slice();
+    await this.#writer.write('holdTurn', held);
+    this.#turn = held;
+  }
+
+  async forgetSent(): Promise<void> {
+    this.#assertOpen();
+    this.#disk.forgetSent(this.incarnation);
   }
 
   positions(): readonly LanePosition[] {
@@ -146,10 +198,10 @@ class StoredBuffer implements GatewayBuffer {
   }
 
   /** One after the other per lane, so that each caller gets whole, ascending heads. */
-  async seal(lane: Lane): Promise<readonly BlockHead[]> {
+  async seal(lane: Lane, options: SealOptions = {}): Promise<readonly BlockHead[]> {
     this.#assertOpen();
     const before = this.#sealing.get(lane) ?? Promise.resolve();
-    const heads = before.then(() => this.#cutAll(lane));
+    const heads = before.then(() => this.#cutAll(lane, options));
     const settled = heads.then(
       () => {},
       () => {
@@ -165,7 +217,7 @@ class StoredBuffer implements GatewayBuffer {
     this.#assertOpen();
     const stream = this.#find(incarnation, lane);
     if (!stream) return [];
-    return this.#store
+    return this.#reads
       .sealed(stream.id, from, limit)
       .map((row) => ({ incarnation, lane, range: row.range, bytes: row.bytes }));
   }
@@ -173,10 +225,13 @@ class StoredBuffer implements GatewayBuffer {
   async read(head: BlockHead): Promise<Block> {
     this.#assertOpen();
     const stream = this.#find(head.incarnation, head.lane);
+    if (stream) await this.#disk.handOut(stream, head.range);
     const block = stream && this.#readOrDamaged(stream, head.range.first);
-    if (!stream || !block) throw unknownBlock(head);
+    if (!stream || !block || !isAsCut(block, head)) throw unknownBlock(head);
     if (block !== 'damaged' && isIntact(block)) return block;
-    this.#settle(stream, head.range, { kind: 'damaged', reason: 'checksum' });
+    await this.#change(() =>
+      this.#settle(stream, head.range, { kind: 'damaged', reason: 'checksum' }),
+    );
     throw new AppError('STORE_DAMAGED', `${describe(head)} is damaged and was set aside`);
   }
 
@@ -191,11 +246,16 @@ class StoredBuffer implements GatewayBuffer {
         `the cloud holds ${lane} up to ${highest(durable)}, this gateway up to ${stream.accepted}`,
         { hint: 'This disk is older than what was sent from it: a restored backup or a clone.' },
       );
-    const position = union(stream.acknowledged, durable);
-    if (sizeOf(position) === sizeOf(stream.acknowledged)) return;
-    this.#store.acknowledge(stream.id, position, newlyCovered(stream.acknowledged, position));
-    stream.acknowledged = position;
-    this.#showPending(lane);
+    await this.#change(async () => {
+      const position = union(stream.acknowledged, durable);
+      if (sizeOf(position) === sizeOf(stream.acknowledged)) return;
+      const freed = newlyCovered(stream.acknowledged, position);
+      await this.#writer.write('acknowledge', stream.id, position, freed);
+      stream.acknowledged = position;
+      this.#showPending(lane);
+      this.#space.freed();
+      this.#disk.freed();
+    });
   }
 
   async park(...what: Parameters<GatewayBuffer['park']>): Promise<void> {
@@ -205,15 +265,17 @@ class StoredBuffer implements GatewayBuffer {
     const known = stream && range.first >= 1n && range.last >= range.first;
     if (!known || range.last > stream.accepted)
       throw new AppError('REQUEST_INVALID', `${lane} ${range.first}-${range.last} is not held`);
-    const cut = this.#store
-      .held(stream.id, range)
-      .find((held) => held.first < range.first || held.last > range.last);
-    if (cut)
-      throw new AppError(
-        'REQUEST_INVALID',
-        `${lane} ${range.first}-${range.last} would cut the block ${cut.first}-${cut.last}`,
-      );
-    this.#settle(stream, range, { kind: 'parked', reason });
+    await this.#change(async () => {
+      const cut = this.#reads
+        .held(stream.id, range)
+        .find((held) => held.first < range.first || held.last > range.last);
+      if (cut)
+        throw new AppError(
+          'REQUEST_INVALID',
+          `${lane} ${range.first}-${range.last} would cut the block ${cut.first}-${cut.last}`,
+        );
+      await this.#settle(stream, range, { kind: 'parked', reason });
+    });
   }
 
   ledger(line: ReadonlyMap<Lane, bigint>): readonly LaneLedger[] {
@@ -227,26 +289,57 @@ class StoredBuffer implements GatewayBuffer {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** What was appended before is durable when this resolves. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#commits.flush();
-    this.#closed = true;
-    await Promise.all(this.#sealing.values());
-    this.#store.close();
+  /** This store is one file's; who opens the next one tells of it. */
+  onReopened(): () => void {
+    return () => {};
   }
 
-  /** One block per turn of the event loop: a long backlog does not hold up the acknowledgements. */
-  async #cutAll(lane: Lane): Promise<BlockHead[]> {
+  /** What was appended before is durable when this resolves. */
+  close(): Promise<void> {
+    this.#closing ??= this.#closeAfterAll();
+    return this.#closing;
+  }
+
+  async #closeAfterAll(): Promise<void> {
+    await this.#disk.stop();
+    await this.#commits.drain();
+    await Promise.all(this.#sealing.values());
+    await this.#changed;
+    await this.#closeStore();
+  }
+
+  /**
+   * Positions and blocks change one after the other: each change starts from what the one before it
+   * left on disk.
+   */
+  #change<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#changed.then(work);
+    this.#changed = done.catch(() => {
+      // The failure is this caller's alone; the next one only waits.
+    });
+    return done;
+  }
+
+  /** One block at a time: a long backlog does not hold up the acknowledgements. */
+  async #cutAll(lane: Lane, options: SealOptions): Promise<BlockHead[]> {
+    const { bytesMax = BLOCK_BYTES_MAX } = options;
     const heads: BlockHead[] = [];
     for (const stream of this.#streams.filter((candidate) => candidate.lane === lane)) {
-      const upTo = stream.accepted;
+      const { id, incarnation, accepted: upTo } = stream;
       for (;;) {
-        if (this.#closed) return heads;
-        const cut = cutBlock(this.#store, stream, upTo);
+        if (this.#closing) return heads;
+        const cut = await this.#change(async () => {
+          const done = await this.#writer.write(
+            'cut',
+            { id, incarnation, lane },
+            { upTo, bytesMax },
+          );
+          if (done.kind === 'damaged')
+            await this.#settle(stream, done.range, { kind: 'damaged', reason: 'checksum' });
+          return done;
+        });
         if (cut.kind === 'nothing') break;
         if (cut.kind === 'block') heads.push(cut.head);
-        else this.#settle(stream, cut.range, { kind: 'damaged', reason: 'checksum' });
         await new Promise<void>((resolve) => this.#soon(resolve));
       }
     }
@@ -255,7 +348,7 @@ class StoredBuffer implements GatewayBuffer {
 
   #readOrDamaged(stream: LaneStream, first: bigint): Block | 'damaged' | undefined {
     try {
-      return this.#store.block(stream.id, first);
+      return this.#reads.block(stream.id, first);
     } catch (cause) {
       if (cause instanceof AppError && cause.code === 'STORE_DAMAGED') return 'damaged';
       throw cause;
@@ -266,14 +359,14 @@ class StoredBuffer implements GatewayBuffer {
    * What of the range is open ends here, as a durable record (I3); what was delivered stays
    * delivered.
    */
-  #settle(
+  async #settle(
     stream: LaneStream,
     range: SequenceRange,
     { kind, reason }: { kind: SettlementKind; reason: string },
-  ): void {
+  ): Promise<void> {
     const settlements = openWithin(stream, range).map((open) => ({ kind, range: open, reason }));
     if (settlements.length === 0) return;
-    this.#store.settle(stream.id, settlements);
+    await this.#writer.write('settle', stream.id, settlements);
     settle(stream, settlements);
     this.#log.warn({ lane: stream.lane, kind, reason, range: describeRange(range) }, 'settled');
     this.#showPending(stream.lane);
@@ -290,11 +383,29 @@ class StoredBuffer implements GatewayBuffer {
     const grown = this.#streams.filter((stream) => ids.has(stream.id)).map(({ lane }) => lane);
     if (grown.length === 0) return;
     for (const lane of grown) this.#showPending(lane);
+    this.#disk.nudge();
     const lanes = new Set(grown);
     // After the acknowledgements: a listener's work must not hold them up, nor its failure undo a
     // commit.
     this.#soon(() => {
-      if (!this.#closed) for (const listener of this.#listeners) listener(lanes);
+      if (!this.#closing) for (const listener of this.#listeners) listener(lanes);
+    });
+  }
+
+  #boundDisk({ settings, runtime, volume }: OpenBufferOptions): BoundedDisk {
+    return new BoundedDisk({
+      settings,
+      runtime,
+      volume,
+      streams: this.#streams,
+      reads: this.#reads,
+      writer: this.#writer,
+      change: (work) => this.#change(work),
+      seal: async (lane) => (await this.seal(lane)).length > 0,
+      damaged: (stream, range) =>
+        this.#settle(stream, range, { kind: 'damaged', reason: 'checksum' }),
+      soon: this.#soon,
+      changed: (lane) => this.#showPending(lane),
     });
   }
 
@@ -309,32 +420,10 @@ class StoredBuffer implements GatewayBuffer {
   }
 
   #assertOpen(): void {
-    if (this.#closed) throw closed();
+    if (this.#closing) throw closed();
   }
-}
-
-/** The stretches whose rows can go: those that the position did not hold in this form before. */
-function newlyCovered(before: PositionSet, after: PositionSet): SequenceRange[] {
-  const covered: SequenceRange[] = after.ranges.filter(
-    (range) =>
-      !before.ranges.some((held) => held.first === range.first && held.last === range.last),
-  );
-  if (after.contiguous > before.contiguous) covered.push({ first: 1n, last: after.contiguous });
-  return covered;
 }
 
 function closed(): AppError {
   return new AppError('UNAVAILABLE', 'the buffer is closed');
-}
-
-function unknownBlock(head: BlockHead): AppError {
-  return new AppError('NOT_FOUND', `${describe(head)} is not held; it was freed or never cut`);
-}
-
-function describe({ lane, range }: BlockHead): string {
-  return `block ${lane} ${describeRange(range)}`;
-}
-
-function describeRange(range: SequenceRange): string {
-  return `${range.first}-${range.last}`;
 }

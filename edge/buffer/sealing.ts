@@ -10,8 +10,7 @@ import { compressBody, type DecodedBody, decodeBody } from '@holdfast/shared/lib
 import { blockChecksum } from '@holdfast/shared/lib/block-checksum.ts';
 import { BodyBuilder } from '@holdfast/shared/lib/body-builder.ts';
 import { BLOCK_BYTES_MAX, BLOCK_RECORDS_MAX, type BlockHead } from './buffer.ts';
-import type { BufferStore, HeldRow, UnsealedRow } from './buffer-store.ts';
-import type { LaneStream } from './lane-stream.ts';
+import type { BufferStore, HeldRow, StreamKey, UnsealedRow } from './buffer-store.ts';
 
 export type Cut =
   | { readonly kind: 'block'; readonly head: BlockHead }
@@ -25,9 +24,16 @@ export type Cut =
  */
 const MERGED_BYTES_MAX = 6;
 
-/** Cuts the lane's oldest unsealed groups up to `upTo` into one block, for ever. */
-export function cutBlock(store: BufferStore, stream: LaneStream, upTo: bigint): Cut {
-  const rows = fitting(store.unsealed(stream.id, upTo, BLOCK_RECORDS_MAX));
+export interface CutLimits {
+  /** Nothing above it is cut. */
+  readonly upTo: bigint;
+  /** Of the body before it is compressed; a group that is larger is a block of its own. */
+  readonly bytesMax: number;
+}
+
+/** Cuts the lane's oldest unsealed groups into one block, for ever. */
+export function cutBlock(store: BufferStore, stream: StreamKey, limits: CutLimits): Cut {
+  const rows = fitting(store.unsealed(stream.id, limits.upTo, BLOCK_RECORDS_MAX), limits.bytesMax);
   if (rows.length === 0) return { kind: 'nothing' };
   const range = { first: rows[0]!.range.first, last: rows.at(-1)!.range.last };
   const groups = store.groups(stream.id, range);
@@ -46,7 +52,7 @@ export function isIntact(block: Block): boolean {
 /**
  * The longest start of the rows without a gap that one block can hold; a single row always fits.
  */
-function fitting(rows: readonly HeldRow[]): readonly HeldRow[] {
+function fitting(rows: readonly HeldRow[], bytesMax: number): readonly HeldRow[] {
   let bytes = 0;
   let records = 0;
   const end = rows.findIndex((row, at) => {
@@ -55,13 +61,13 @@ function fitting(rows: readonly HeldRow[]): readonly HeldRow[] {
     records += count;
     if (at === 0) return false;
     const gap = row.range.first !== rows[at - 1]!.range.last + 1n;
-    return gap || bytes > BLOCK_BYTES_MAX || records > BLOCK_RECORDS_MAX;
+    return gap || bytes > bytesMax || records > BLOCK_RECORDS_MAX;
   });
   return end < 0 ? rows : rows.slice(0, end);
 }
 
 function sealedBlock(
-  stream: LaneStream,
+  stream: StreamKey,
   range: SequenceRange,
   groups: readonly UnsealedRow[],
 ): Block {

@@ -27,9 +27,9 @@ it('waits for credits that a settled block has not given back yet', () => {
   expect(credits.allows('live', 10)).toBe(false);
 });
 
-it('lets only some blocks of a backlog stand before a live one, however small they are', () => {
+it('lets only so many blocks of a kind be in flight, however small they are', () => {
   const credits = createCredits(1_000_000);
-  for (let block = 0; block < BLOCKS_IN_FLIGHT_MAX.backlog; block++) credits.take('backlog', 1);
+  for (let block = 0; block < BLOCKS_IN_FLIGHT_MAX; block++) credits.take('backlog', 1);
   expect(credits.allows('backlog', 1)).toBe(false);
   expect(credits.allows('live', 1)).toBe(true);
 });

@@ -4,11 +4,8 @@
  */
 export const SHARE_MAX = 0.75;
 
-/**
- * So many blocks of a kind are in flight at most. A backlog compresses well: by bytes alone
- * hundreds of its blocks would stand before a live reading in every queue on the way.
- */
-export const BLOCKS_IN_FLIGHT_MAX = { live: 64, backlog: 6 } as const;
+/** Blocks of a kind in flight, however small they are: both ends remember each. */
+export const BLOCKS_IN_FLIGHT_MAX = 256;
 
 export const SEND_KINDS = ['live', 'backlog'] as const;
 export type SendKind = (typeof SEND_KINDS)[number];
@@ -32,7 +29,7 @@ export function createCredits(windowBytes: number): Credits {
     allows(kind, bytes) {
       // One block always goes: credits below a block's size must not stop the gateway for ever.
       if (blocks.live + blocks.backlog === 0) return true;
-      if (bytes > available || blocks[kind] >= BLOCKS_IN_FLIGHT_MAX[kind]) return false;
+      if (bytes > available || blocks[kind] >= BLOCKS_IN_FLIGHT_MAX) return false;
       return blocks[kind] === 0 || inFlight[kind] + bytes <= windowBytes * SHARE_MAX;
     },
     take(kind, bytes) {

@@ -51,6 +51,6 @@ export function createInFlightSpans(tracing: Tracing, clock: Clock): InFlightSpa
   };
 }
 
-function nameOf({ incarnation, lane, range }: BlockHead): string {
+export function nameOf({ incarnation, lane, range }: BlockHead): string {
   return `${incarnation}/${lane}/${range.first}`;
 }

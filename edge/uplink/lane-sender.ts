@@ -145,6 +145,11 @@ export class LaneSender {
     this.#rewind(this.#cursorOf(kind), first);
   }
 
+  /** The block never went out; the buffer may hold another in its place. */
+  lookAgain({ head, kind }: InFlight): void {
+    this.#rewind(this.#cursorOf(kind), head.range.first);
+  }
+
   /** The block is not to go out again: the buffer is about to forget it. */
   setAside(range: SequenceRange): void {
     this.#setAside.add(range.first);

@@ -2,8 +2,11 @@ import { LANES, type Lane } from '@holdfast/shared/contracts/lanes.ts';
 import type { Clock, Timer } from '@holdfast/shared/runtime/clock.ts';
 import { BLOCK_RECORDS_MAX, type Buffer } from '../buffer/buffer.ts';
 
-/** What is unsealed for so long is sealed however little it is. */
-export const OFFLINE_SEAL_MS = 60_000;
+/**
+ * What is unsealed for so long is sealed however little it is. Rarely: a small block takes more
+ * space for each message, and what is written meanwhile is written once more.
+ */
+export const OFFLINE_SEAL_MS = 900_000;
 
 export interface OfflineSealerOptions {
   readonly buffer: Pick<Buffer, 'incarnation' | 'positions' | 'seal' | 'onCommitted'>;

@@ -28,6 +28,8 @@ export type SessionEvent =
   | { readonly kind: 'fenced'; readonly fenced: Fenced }
   /** The buffer could not read a block and has settled it as damaged. */
   | { readonly kind: 'damaged'; readonly head: BlockHead }
+  /** The block was condensed or freed between its choice and its reading: it never left. */
+  | { readonly kind: 'gone'; readonly head: BlockHead }
   /** Nothing came in the time that the phase allows. */
   | { readonly kind: 'late' }
   | { readonly kind: 'closed'; readonly error: AppError };
@@ -74,6 +76,7 @@ export type Reaction =
   | 'refuse'
   | 'fence'
   | 'damage'
+  | 'withdraw'
   | 'expire'
   | 'close'
   /** The peer breaks the protocol. */
@@ -87,6 +90,7 @@ const OVER = {
   refused: 'ignore',
   fenced: 'ignore',
   damaged: 'ignore',
+  gone: 'ignore',
   late: 'ignore',
   closed: 'ignore',
 } as const;
@@ -99,6 +103,7 @@ const TABLE: Readonly<Record<Phase, Readonly<Record<SessionEvent['kind'], Reacti
     refused: 'violation',
     fenced: 'fence',
     damaged: 'ignore',
+    gone: 'ignore',
     late: 'expire',
     closed: 'close',
   },
@@ -109,6 +114,7 @@ const TABLE: Readonly<Record<Phase, Readonly<Record<SessionEvent['kind'], Reacti
     refused: 'violation',
     fenced: 'fence',
     damaged: 'ignore',
+    gone: 'ignore',
     late: 'expire',
     closed: 'close',
   },
@@ -119,6 +125,7 @@ const TABLE: Readonly<Record<Phase, Readonly<Record<SessionEvent['kind'], Reacti
     refused: 'refuse',
     fenced: 'fence',
     damaged: 'damage',
+    gone: 'withdraw',
     late: 'expire',
     closed: 'close',
   },

@@ -162,6 +162,19 @@ describe('the order of a stream', () => {
   });
 });
 
+describe('a block that is gone when it is to be read', () => {
+  it('gives its credits back, and what stands in its place is sent', () => {
+    const gateway = world({ telemetry: 2 }, 100);
+    gateway.stream({ telemetry: 20n });
+    expect(gateway.sent()).toEqual(['backlog telemetry 1']);
+    const [was] = gateway.sealed;
+    gateway.sealed[0] = { ...was!, range: { first: 1n, last: 8n } };
+    expect(gateway.on({ kind: 'gone', head: was! })).toEqual([]);
+    expect(gateway.session.inFlightCount).toBe(0);
+    expect(gateway.sent()).toEqual(['backlog telemetry 1']);
+  });
+});
+
 describe('fencing', () => {
   it('stops for good when the cloud fences it', () => {
     const gateway = world({ telemetry: 1 });

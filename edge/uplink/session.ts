@@ -78,12 +78,13 @@ export class UplinkSession {
   }
 
   /**
-   * The next block to send, taken from the credits; undefined when there is none or the credits are
-   * used up.
+   * The next block to send, taken from the credits; undefined when there is none, the credits are
+   * used up, or the line has enough of what there is.
    */
-  next(): Outgoing | undefined {
+  next(lineTakes: (kind: SendKind) => boolean = () => true): Outgoing | undefined {
     if (this.#phase !== 'streaming') return undefined;
     for (const kind of SEND_KINDS) {
+      if (!lineTakes(kind)) continue;
       const found = this.#nextOf(kind);
       if (!found || !this.#credits.allows(kind, found.head.bytes)) continue;
       this.#credits.take(kind, found.head.bytes);
@@ -110,6 +111,8 @@ export class UplinkSession {
         return this.#fence(event.fenced.code, event.fenced.hint);
       case 'damaged':
         return this.#damage(event.head);
+      case 'gone':
+        return this.#withdraw(event.head);
       case 'late':
         return this.#end(new AppError('DEADLINE_EXCEEDED', LATE[this.#phase]));
       case 'closed':
@@ -236,6 +239,17 @@ export class UplinkSession {
     this.#credits.settle(block.kind, head.bytes);
     lane.setAside(head.range);
     return this.#restartForStock(lane);
+  }
+
+  /** What stands in its place now may begin at the same sequence: the lane looks there again. */
+  #withdraw(head: BlockHead): readonly Effect[] {
+    this.#credits.grant(head.bytes);
+    const lane = this.#lane(head);
+    const block = lane?.settle(head.range);
+    if (!lane || !block) return [];
+    this.#credits.settle(block.kind, head.bytes);
+    lane.lookAgain(block);
+    return [];
   }
 
   /**

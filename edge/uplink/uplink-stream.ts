@@ -1,15 +1,20 @@
-import type { SyncResponse } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
+import type {
+  Block,
+  SyncResponse,
+} from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
 import type { Lane } from '@holdfast/shared/contracts/lanes.ts';
 import { LANES } from '@holdfast/shared/contracts/lanes.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { AssertionError, unreachable } from '@holdfast/shared/lib/assert.ts';
 import type { Timer } from '@holdfast/shared/runtime/clock.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
-import type { Buffer as GatewayBuffer } from '../buffer/buffer.ts';
+import type { BlockHead, Buffer as GatewayBuffer } from '../buffer/buffer.ts';
 import type { GatewayCredentials } from '../identity/credentials.ts';
+import { type BlockSize, sealingBySize } from './block-size.ts';
 import { createDiskQueue, type DiskQueue } from './disk-queue.ts';
 import { blockFrame, helloFrame, reportFrame, turnHeldFrame } from './frames.ts';
-import { createInFlightSpans, type InFlightSpans } from './in-flight-spans.ts';
+import { createInFlightSpans, type InFlightSpans, nameOf } from './in-flight-spans.ts';
+import { LinePace } from './line-pace.ts';
 import type { Link, OpenLink } from './link.ts';
 import { type LiveSealer, startLiveSealer } from './live-sealer.ts';
 import type { Meters } from './meters.ts';
@@ -27,6 +32,8 @@ export interface UplinkStreamDeps {
   readonly openLink: OpenLink;
   readonly softwareVersion: string;
   readonly connectedDevices: () => number;
+  /** Learns how fast the line is, and is remembered when this stream is over. */
+  readonly blockSize: BlockSize;
   /** Told when blocks may flow, with the lines that were drawn. */
   readonly onStreaming: (lines: ReadonlyMap<Lane, bigint>) => void;
   /** Told the cloud's clock, microseconds since 1970, at each Welcome. */
@@ -54,7 +61,9 @@ export class UplinkStream {
   readonly #link: Link;
   readonly #disk: DiskQueue;
   readonly #spans: InFlightSpans;
+  readonly #pace = new LinePace();
   readonly #reporter: Reporter;
+  readonly #forgetBuffer: () => void;
   readonly #linkOver = Promise.withResolvers<void>();
   #sealer: LiveSealer | undefined;
   #watchdog: Timer | undefined;
@@ -86,6 +95,9 @@ export class UplinkStream {
       onFrame: (response) => this.#receive(response),
       onEnd: (error) => this.#linkEnded(error),
     });
+    // Its positions, and perhaps its incarnation, are others than the Hello said.
+    const reopened = new AppError('UNAVAILABLE', 'the buffer was opened anew');
+    this.#forgetBuffer = buffer.onReopened(() => this.#on({ kind: 'closed', error: reopened }));
     this.finished = this.#finish();
     this.#expireAfter(settings.welcomeTimeoutMs);
   }
@@ -111,6 +123,7 @@ export class UplinkStream {
 
   async #finish(): Promise<StreamEnd> {
     await this.#linkOver.promise;
+    this.#forgetBuffer();
     await this.#sealer?.stop();
     await this.#disk.drained();
     this.#spans.closeAll();
@@ -178,6 +191,7 @@ export class UplinkStream {
     await buffer.holdTurn(turn);
     runtime.steps.reach('uplink.turn.held');
     for (const one of durable) await buffer.acknowledge(one.incarnation, one.lane, one.durable);
+    await buffer.forgetSent();
     const lines = new Map<Lane, bigint>();
     for (const lane of LANES) lines.set(lane, await this.#drawLine(lane));
     this.#lines = lines;
@@ -194,7 +208,8 @@ export class UplinkStream {
       .positions()
       .find((position) => position.lane === lane && position.incarnation === buffer.incarnation);
     const accepted = own?.accepted ?? 0n;
-    const heads = await buffer.seal(lane);
+    const { blockSize } = this.#deps;
+    const heads = await sealingBySize(buffer, blockSize).seal(lane);
     const straddling = heads.find(
       ({ incarnation, range }) =>
         incarnation === buffer.incarnation && range.first <= accepted && range.last > accepted,
@@ -203,12 +218,12 @@ export class UplinkStream {
   }
 
   #stream(turn: Buffer): void {
-    const { buffer, runtime, settings } = this.#deps;
+    const { buffer, blockSize, runtime, settings } = this.#deps;
     void this.#link.send(turnHeldFrame(turn));
     this.#deps.onStreaming(this.#lines);
     this.#reporter.start();
     this.#sealer = startLiveSealer({
-      buffer,
+      buffer: sealingBySize(buffer, blockSize),
       clock: runtime.clock,
       liveSealMs: settings.liveSealMs,
       isWaiting: (lane) => this.#session.hasLiveWaiting(lane),
@@ -222,13 +237,22 @@ export class UplinkStream {
   }
 
   #settled({ blocks, outcome }: Extract<Effect, { kind: 'settled' }>): void {
-    const { meters } = this.#deps;
+    const { meters, blockSize } = this.#deps;
     for (const { head } of blocks) {
+      this.#measure(head, outcome);
       const seconds = this.#spans.close(head, outcome);
       if (outcome !== 'acknowledged') meters.refused.add(1, { reason: outcome });
       else if (seconds !== undefined) meters.roundTripSeconds.observe(seconds);
     }
+    const { bytesPerSecond } = this.#pace;
+    if (bytesPerSecond !== undefined) blockSize.lineDelivers(bytesPerSecond);
     this.#reporter.changed();
+  }
+
+  #measure(head: BlockHead, outcome: string): void {
+    const nowMs = this.#deps.runtime.clock.monotonicMs();
+    if (outcome === 'acknowledged') this.#pace.delivered(nameOf(head), nowMs);
+    else this.#pace.forgotten(nameOf(head));
   }
 
   /** Sends what the credits allow, one block after the other, at the pace of the line. */
@@ -236,7 +260,7 @@ export class UplinkStream {
     if (this.#isPumping) return;
     this.#isPumping = true;
     try {
-      for (let out = this.#session.next(); out; out = this.#session.next()) await this.#send(out);
+      for (let out = this.#next(); out; out = this.#next()) await this.#send(out);
     } catch (error) {
       this.#fail(error);
     } finally {
@@ -244,17 +268,20 @@ export class UplinkStream {
     }
   }
 
+  #next(): Outgoing | undefined {
+    const nowMs = this.#deps.runtime.clock.monotonicMs();
+    return this.#session.next((kind) => this.#pace.allows(kind, nowMs));
+  }
+
   async #send({ head, kind }: Outgoing): Promise<void> {
-    const { buffer, runtime, meters } = this.#deps;
-    const block = await this.#read(() => buffer.read(head));
-    if (!block) {
-      this.#on({ kind: 'damaged', head });
-      return;
-    }
+    const { runtime, meters } = this.#deps;
+    const block = await this.#read(head);
+    if (block === 'damaged' || block === 'gone') return this.#on({ kind: block, head });
     if (this.#session.phase !== 'streaming') return;
     if (this.#session.inFlightCount === 1) this.#progressAtMs = runtime.clock.monotonicMs();
     runtime.steps.reach('uplink.block.before-send');
     const traceparent = this.#spans.open(head, block.traceparent);
+    this.#pace.sent(nameOf(head), { bytes: head.bytes, kind }, runtime.clock.monotonicMs());
     const left = this.#link.send(blockFrame(block, traceparent));
     runtime.steps.reach('uplink.block.sent');
     meters.blocks.add(1, { kind });
@@ -263,16 +290,15 @@ export class UplinkStream {
   }
 
   /**
-   * Undefined when the block cannot be sent: the buffer has set it aside as damaged, or it was
-   * freed meanwhile.
+   * The block, unless it cannot be sent: the buffer has set it aside as damaged, or it was freed or
+   * condensed meanwhile.
    */
-  async #read<T>(read: () => Promise<T>): Promise<T | undefined> {
+  async #read(head: BlockHead): Promise<Block | 'damaged' | 'gone'> {
     try {
-      return await read();
+      return await this.#deps.buffer.read(head);
     } catch (error) {
-      const isGone =
-        error instanceof AppError && ['STORE_DAMAGED', 'NOT_FOUND'].includes(error.code);
-      if (isGone) return undefined;
+      if (error instanceof AppError && error.code === 'STORE_DAMAGED') return 'damaged';
+      if (error instanceof AppError && error.code === 'NOT_FOUND') return 'gone';
       throw error;
     }
   }

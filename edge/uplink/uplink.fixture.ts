@@ -108,6 +108,10 @@ export class MemoryBuffer {
     return () => void this.#listeners.delete(listener);
   }
 
+  onReopened(): () => void {
+    return () => {};
+  }
+
   private settle(range: BlockHead['range']): void {
     this.position = { ...this.position, settled: addRange(this.position.settled, range) };
   }

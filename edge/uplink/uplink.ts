@@ -4,6 +4,7 @@ import type { Module } from '@holdfast/shared/runtime/modules.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { Buffer as GatewayBuffer } from '../buffer/buffer.ts';
 import type { GatewayCredentials } from '../identity/credentials.ts';
+import { BlockSize, sealingBySize } from './block-size.ts';
 import type { OpenLink } from './link.ts';
 import { createMeters } from './meters.ts';
 import { startOfflineSealer } from './offline-sealer.ts';
@@ -63,6 +64,7 @@ class ReconnectingUplink {
   readonly #options: OpenUplinkOptions;
   readonly #meters;
   readonly #stopping = new AbortController();
+  readonly #blockSize = new BlockSize();
   #phase: UplinkState['phase'] = 'stopped';
   #error: AppError | undefined;
   #lines: ReadonlyMap<Lane, bigint> = new Map();
@@ -79,7 +81,7 @@ class ReconnectingUplink {
   start(): void {
     const { buffer, runtime } = this.#options;
     this.#sealer = startOfflineSealer({
-      buffer,
+      buffer: sealingBySize(buffer, this.#blockSize),
       clock: runtime.clock,
       isStreaming: () => this.#phase === 'streaming',
       onError: (error) => runtime.log.warn({ err: error }, 'the backlog is not sealed'),
@@ -131,6 +133,7 @@ class ReconnectingUplink {
         ...this.#options,
         credentials: this.#options.identity(),
         meters: this.#meters,
+        blockSize: this.#blockSize,
         connectedDevices: this.#options.connectedDevices ?? (() => 0),
         onStreaming: (lines) => this.#streaming(lines),
         onCloudTime: this.#options.onCloudTime ?? (() => {}),

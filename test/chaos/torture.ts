@@ -1,19 +1,24 @@
 import { parseArgs } from 'node:util';
-import { runKill } from './kill/kill.ts';
-import { isPlant, PLANTS } from './kill/plants.ts';
+import { kill } from './kill/torture-kill.ts';
+import { partition } from './partition/torture-partition.ts';
+import { power } from './power/torture-power.ts';
+import type { Torture, TortureReport } from './torture-shape.ts';
 
-const HELP = `npm run torture -- kill [--cycles N] [--seed S] [--plant NAME]
+const TORTURES: Readonly<Record<string, Torture>> = { kill, partition, power };
 
-Kills the gateway, the cloud with its edge-link, or both, once a cycle, at a drawn step, under load
-of keyed and unkeyed messages with QoS 0, 1 and 2 and a partition now and then. Then everything
-drains, and both ends are compared.
+const HELP = `npm run torture -- NAME [--cycles N] [--seed S] [--plant NAME]
+
+Each loads a gateway with keyed and unkeyed messages of QoS 0, 1 and 2, does its worst, lets
+everything drain, and compares both ends.
 The last line is: acked A, stored S, delivered D, condensed C, dropped R, lost 0, duplicated 0
 
-  --cycles N    how many kills (default 50)
+  --cycles N    how often
   --seed S      takes a run back (default: drawn, and printed)
-  --plant NAME  plants a bug, which the run must find:
-${Object.entries(PLANTS)
-  .map(([name, text]) => `                  ${name}: ${text}`)
+  --plant NAME  plants a bug, which the run must find
+  --trace FILE  power: cuts into a trace that a failed run kept, instead of recording
+
+${Object.entries(TORTURES)
+  .map(([name, torture]) => describe(name, torture))
   .join('\n')}
 `;
 
@@ -23,32 +28,32 @@ async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      cycles: { type: 'string', default: '50' },
+      cycles: { type: 'string' },
       seed: { type: 'string' },
       plant: { type: 'string' },
+      trace: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
-  if (values.help || positionals.length !== 1 || positionals[0] !== 'kill') {
+  const [name = ''] = positionals;
+  const torture = Object.hasOwn(TORTURES, name) ? TORTURES[name] : undefined;
+  if (values.help || positionals.length !== 1 || !torture) {
     process.stdout.write(HELP);
     return values.help ? 0 : 2;
   }
-  const plant = values.plant;
-  if (plant !== undefined && !isPlant(plant)) {
-    say(`there is no planted bug "${plant}"; there are: ${Object.keys(PLANTS).join(', ')}`);
+  const { plant, trace } = values;
+  if (plant !== undefined && !Object.hasOwn(torture.plants, plant)) {
+    say(`${name} has no planted bug "${plant}"; it has: ${Object.keys(torture.plants).join(', ')}`);
     return 2;
   }
   const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
   say(`seed ${seed}`);
-  const report = await runKill({
-    cycles: Number(values.cycles),
-    seed,
-    progress: say,
-    ...(plant === undefined ? {} : { plant }),
-  });
-  for (const [step, count] of [...report.deaths].toSorted()) say(`died at ${step}: ${count}`);
-  say(`partitions: ${report.partitions}`);
-  const { verdict } = report;
+  const cycles = Number(values.cycles ?? torture.cyclesDefault);
+  return conclude(await torture.run({ cycles, seed, plant, trace, progress: say }));
+}
+
+function conclude({ verdict, remarks }: TortureReport): number {
+  for (const remark of remarks) say(remark);
   for (const finding of verdict.findings) say(`found: ${finding}`);
   process.stdout.write(
     `acked ${verdict.acked}, stored ${verdict.stored}, delivered ${verdict.delivered}, ` +
@@ -56,6 +61,11 @@ async function main(): Promise<number> {
       `lost ${verdict.lost}, duplicated ${verdict.duplicated}\n`,
   );
   return verdict.lost + verdict.duplicated === 0 ? 0 : 1;
+}
+
+function describe(name: string, { summary, cyclesDefault, plants }: Torture): string {
+  const bugs = Object.entries(plants).map(([plant, text]) => `    --plant ${plant}: ${text}`);
+  return [`${name}: ${summary} (default: ${cyclesDefault} cycles)`, ...bugs].join('\n');
 }
 
 process.exitCode = await main();

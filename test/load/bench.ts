@@ -1,7 +1,8 @@
 import type { Bench, Print } from './bench-shape.ts';
+import { footprint } from './footprint/footprint.ts';
 import { ingest } from './ingest/ingest.ts';
 
-const BENCHES: Readonly<Record<string, Bench>> = { ingest };
+const BENCHES: Readonly<Record<string, Bench>> = { ingest, footprint };
 
 const HELP = `npm run bench -- NAME [options]
 

@@ -15,7 +15,10 @@ export interface Command {
 }
 
 export interface Started {
+  readonly pid: number;
   running(): boolean;
+  /** SIGKILL to it and what it started. Resolves when it is gone. */
+  kill(): Promise<void>;
   /** What it wrote so far. */
   output(): string;
   /** Its exit code when it has ended. */
@@ -63,7 +66,12 @@ export class Ground {
     // Whoever waits for it hears of the failure; nobody has to.
     ended.catch(() => {});
     return {
+      pid: child.pid ?? 0,
       running: () => isRunning(child),
+      async kill() {
+        signal(child, 'SIGKILL');
+        await ended;
+      },
       output: () => readFileSync(file, 'utf8'),
       ended,
     };

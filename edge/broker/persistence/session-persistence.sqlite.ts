@@ -136,6 +136,14 @@ class SqliteSessions implements SessionPersistence {
     return [...(this.#sessions.get(id)?.subscriptions.values() ?? [])];
   }
 
+  get subscriptionChanges(): number {
+    return this.#sessions.changes;
+  }
+
+  hasSubscriber(topic: string): boolean {
+    return this.#sessions.match(topic).length > 0;
+  }
+
   async subscriptionsByTopic(topic: string): Promise<ClientSubscription[]> {
     return this.#sessions.match(topic);
   }

@@ -33,6 +33,10 @@ export interface SessionPersistence {
   addSubscriptions(client: SessionClient, subscriptions: readonly Subscription[]): Promise<void>;
   removeSubscriptions(client: SessionClient, filters: readonly string[]): Promise<void>;
   subscriptionsByClient(client: SessionClient): Promise<Subscription[]>;
+  /** Whether `subscriptionsByTopic` would find one. */
+  hasSubscriber(topic: string): boolean;
+  /** Grows whenever `hasSubscriber` may answer otherwise than before. */
+  readonly subscriptionChanges: number;
   /** Those of QoS 1 and 2. */
   subscriptionsByTopic(topic: string): Promise<ClientSubscription[]>;
   /** Ends the session, with its queue. */

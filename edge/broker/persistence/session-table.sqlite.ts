@@ -20,6 +20,7 @@ export class SessionTable {
   readonly #statements;
   readonly #sessions = new Map<string, Session>();
   #index = new SubscriptionIndex();
+  #changes = 0;
 
   constructor(database: Database) {
     this.#statements = prepare(database);
@@ -30,6 +31,7 @@ export class SessionTable {
   load(): void {
     this.#sessions.clear();
     this.#index = new SubscriptionIndex();
+    this.#changes += 1;
     const { clients, subscriptions, queues } = this.#statements;
     for (const client of clients.all() as string[]) this.#sessions.set(client, emptySession());
     for (const { client, topic, qos, options } of subscriptions.all() as SubscriptionRow[])
@@ -42,6 +44,11 @@ export class SessionTable {
 
   get count(): number {
     return this.#sessions.size;
+  }
+
+  /** Grows with each change to what `match` finds. */
+  get changes(): number {
+    return this.#changes;
   }
 
   get(clientId: string): Session | undefined {
@@ -112,6 +119,7 @@ export class SessionTable {
       if (!session?.subscriptions.delete(filter)) continue;
       this.#statements.deleteSubscription.run(clientId, filter);
       this.#index.delete(clientId, filter);
+      this.#changes += 1;
     }
   }
 
@@ -139,6 +147,7 @@ export class SessionTable {
     session.subscriptions.set(subscription.topic, subscription);
     if (subscription.qos > 0) this.#index.set(clientId, subscription);
     else this.#index.delete(clientId, subscription.topic);
+    this.#changes += 1;
   }
 }
 

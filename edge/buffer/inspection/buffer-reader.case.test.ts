@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { keyed, message, type World, world } from '../buffer.case.fixture.ts';
 import type { Buffer as GatewayBuffer } from '../buffer.ts';
 import { bufferOnDisk } from '../buffer-reader.sqlite.ts';
+import { rowChecksum } from '../row-checksum.ts';
 import type { BufferReader } from './buffer-reader.ts';
 import { messageLife, streamOf } from './message-life.ts';
 import { type PendingLine, pendingLines } from './pending-lines.ts';
@@ -61,6 +62,9 @@ async function filled(count: number, sealedUpTo = 0): Promise<void> {
 
 function change(sql: string): void {
   const database = new Sqlite(place.file);
+  database.function('checksum', { varargs: true }, (...columns) =>
+    rowChecksum(...(columns as (string | number)[])),
+  );
   database.exec(sql);
   database.close();
 }
@@ -125,7 +129,7 @@ describe('verify', () => {
     ['lost', 'delete from groups where last = 12', range(12, 12)],
     ['held-after-its-end', settled('parked', 3, 3), range(3, 3)],
     ['held-twice', 'update groups set last = 5 where last = 4', range(5, 5)],
-    ['beyond-accepted', `update streams set accepted = 11 where accepted = 12`, range(12, 12)],
+    ['beyond-accepted', headAt(11), range(12, 12)],
   ])('finds %s after: %s', async (kind, sql, found) => {
     await filled(12);
     change(sql);
@@ -159,7 +163,7 @@ describe('verify', () => {
 
   it('bounds its findings, and counts the others', async () => {
     const last = 2 * (FINDINGS_MAX + 5);
-    change(`update streams set accepted = ${last} where lane = 'telemetry'`);
+    change(headAt(last));
     for (let at = 2; at <= last; at += 2) change(settled('parked', at, at));
     expect(verified().findings).toHaveLength(FINDINGS_MAX);
     expect(verified().findingsLeftOff).toBe(5);
@@ -228,7 +232,8 @@ function middlePage(): number {
 
 function fillWithNoise(file: string, page: number): void {
   const bytes = readFileSync(file);
-  bytes.fill(0xa5, (page - 1) * 4096, page * 4096);
+  const pageBytes = bytes.readUInt16BE(16);
+  bytes.fill(0xa5, (page - 1) * pageBytes, page * pageBytes);
   writeFileSync(file, bytes);
 }
 
@@ -343,8 +348,13 @@ describe('the life of a message', () => {
   });
 });
 
+function headAt(accepted: number): string {
+  return `update streams set accepted = ${accepted},
+    head_checksum = checksum(id, ${accepted}, unkeyed, duplicates) where lane = 'telemetry'`;
+}
+
 function settled(kind: string, first: number, last: number): string {
-  return `insert into settlements (id, last, kind, reason, at_micros)
-    select (id << 48) | ${first}, ${last}, '${kind}', 'test', 0 from streams
-    where lane = 'telemetry'`;
+  const row = `(id << 48) | ${first}, ${last}, '${kind}', 'test', 0`;
+  return `insert into settlements (id, last, kind, reason, at_micros, checksum)
+    select ${row}, checksum(${row}) from streams where lane = 'telemetry'`;
 }

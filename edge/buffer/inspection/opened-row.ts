@@ -1,4 +1,3 @@
-import { crc32 } from 'node:zlib';
 import {
   Block,
   BlockForm,
@@ -8,6 +7,8 @@ import { laneToWire } from '@holdfast/shared/contracts/lanes.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { type DecodedBody, decodeBody, decompressBody } from '@holdfast/shared/lib/block-body.ts';
 import type { StreamRow } from '../buffer-store.ts';
+import { rowChecksum } from '../row-checksum.ts';
+import { rowId } from '../row-id.ts';
 import { isIntact } from '../sealing.ts';
 import type { StoredRow } from './buffer-reader.ts';
 
@@ -27,15 +28,18 @@ export interface IntactRow {
 export function openRow(stream: StreamRow, row: StoredRow): OpenedRow {
   if (!row.bytes) return damaged('the file does not give it back');
   try {
-    return row.kind === 'group' ? openGroup(row, row.bytes) : openBlock(stream, row, row.bytes);
+    return row.kind === 'group'
+      ? openGroup(stream, row, row.bytes)
+      : openBlock(stream, row, row.bytes);
   } catch (cause) {
     if (cause instanceof AppError) return damaged(cause.message);
     throw cause;
   }
 }
 
-function openGroup(row: StoredRow, bytes: Uint8Array): OpenedRow {
-  const sum = crc32(bytes);
+function openGroup(stream: StreamRow, row: StoredRow, bytes: Uint8Array): OpenedRow {
+  const { first, last } = row.range;
+  const sum = rowChecksum(rowId(stream.id, first), last, bytes);
   if (sum !== row.checksum) return damaged('its checksum is wrong');
   const checksum = `crc32:${sum.toString(16).padStart(8, '0')}`;
   return counted(row, { codec: 'none', form: 'messages', checksum, body: decodeBody(bytes) });

@@ -130,9 +130,12 @@ function idOf({ value, text }: Delivered): number {
   return value ?? (JSON.parse(text!) as { value: number }).value;
 }
 
+/** Who answers for the cloud. */
+export type CloudApi = Pick<House, 'get' | 'json'>;
+
 /** Everything that the cloud holds of these devices, through its API, page by page. */
 export async function readDelivered(
-  house: House,
+  house: CloudApi,
   devices: Iterable<string>,
 ): Promise<Map<string, Delivered[]>> {
   const delivered = new Map<string, Delivered[]>();
@@ -146,14 +149,14 @@ export async function readDelivered(
   return delivered;
 }
 
-async function metricsOf(house: House, device: string): Promise<string[]> {
+async function metricsOf(house: CloudApi, device: string): Promise<string[]> {
   const answer = await house.get(`/v1/devices/${device}/latest`);
   if (answer.status === 404) return [];
   const latest = (await answer.json()) as { metrics: { metric: string }[] };
   return latest.metrics.map(({ metric }) => metric);
 }
 
-async function readMetric(house: House, device: string, metric: string): Promise<Delivered[]> {
+async function readMetric(house: CloudApi, device: string, metric: string): Promise<Delivered[]> {
   const readings: Delivered[] = [];
   let cursor: string | null = null;
   do {

@@ -19,9 +19,9 @@ const PATIENCE_MS_MAX = 1_600;
 /** One cycle in so many has a partition beside the kill. */
 const PARTITION_EVERY = 6;
 const PARTITION_MS_MAX = 1_500;
-const DRAIN_TIMEOUT_MS = 60_000;
+export const DRAIN_TIMEOUT_MS = 60_000;
 /** A house with a planted bug may never drain. */
-const PLANTED_DRAIN_TIMEOUT_MS = 6_000;
+export const PLANTED_DRAIN_TIMEOUT_MS = 6_000;
 const VICTIMS = [['gateway'], ['cloud'], ['gateway', 'cloud']] as const;
 
 export interface KillOptions {
@@ -73,7 +73,7 @@ export async function runKill(options: KillOptions): Promise<KillReport> {
       options.progress(`cycle ${cycle}/${options.cycles}: killed ${victims.join(' and ')}`);
     }
     const drainTimeoutMs = options.plant ? PLANTED_DRAIN_TIMEOUT_MS : DRAIN_TIMEOUT_MS;
-    const verdict = await concludeRun(world, load, drainTimeoutMs);
+    const verdict = await conclude(house, load, drainTimeoutMs);
     await load.end();
     return { verdict, deaths: world.deaths, partitions: world.partitions };
   } finally {
@@ -154,8 +154,11 @@ interface GatewayView {
   }[];
 }
 
-async function concludeRun(world: World, load: Load, drainTimeoutMs: number): Promise<Verdict> {
-  const { house } = world;
+/**
+ * Lets everything drain, and compares both ends. A house that does not drain in time is audited as
+ * it is.
+ */
+export async function conclude(house: House, load: Load, drainTimeoutMs: number): Promise<Verdict> {
   for (const name of ['cloud', 'gateway'] as const) {
     if (!house[name].running) house[name].start();
   }

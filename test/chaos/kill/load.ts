@@ -31,6 +31,9 @@ export interface LoadOptions {
   readonly random: Random;
   /** A client publishes in this share of its ticks. */
   readonly share: number;
+  /** Right before a message goes out. */
+  readonly onSent?: (message: Sent) => void;
+  readonly onAcknowledged?: (message: Sent) => void;
 }
 
 /**
@@ -71,8 +74,12 @@ function startClient(device: string, options: LoadOptions, sent: Sent[]) {
     if (options.random.fraction() > options.share) return;
     const message = drawMessage(device, nextId++, options.random);
     sent.push(message);
+    options.onSent?.(message);
     inFlight++;
-    send(client, message, () => inFlight--);
+    send(client, message, () => {
+      inFlight--;
+      if (message.acknowledged) options.onAcknowledged?.(message);
+    });
   };
   const timer = setInterval(publish, TICK_MS);
   return {

@@ -21,7 +21,8 @@ function bugs(
   runtime: Runtime,
 ): Partial<Record<Plant, Partial<GatewayBuffer>>> {
   const { clock, random } = runtime;
-  const reborn = uuidV7(clock.now(), random.bytes(10));
+  const drawn = (): string => uuidV7(clock.now(), random.bytes(10));
+  let reborn = drawn();
   return {
     'acknowledge-before-commit': {
       async append(message): Promise<AppendOutcome> {
@@ -45,6 +46,10 @@ function bugs(
       },
     },
     'resend-under-new-incarnation': {
+      async holdTurn(turn) {
+        reborn = drawn();
+        await buffer.holdTurn(turn);
+      },
       async read(head): Promise<Block> {
         const block = { ...(await buffer.read(head)), incarnation: reborn };
         return { ...block, checksum: blockChecksum(block) };

@@ -7,7 +7,7 @@ export const PLANTS = {
   'delete-before-acknowledgement': 'the gateway frees a block when it is sent',
   'range-off-by-one': 'the gateway frees one sequence more than was acknowledged',
   'resend-under-new-incarnation':
-    'after a start the gateway sends what is pending under a new incarnation',
+    'after a Welcome the gateway sends what is pending under a new incarnation',
 } as const;
 
 export type Plant = keyof typeof PLANTS;

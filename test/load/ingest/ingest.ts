@@ -1,6 +1,7 @@
-import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { seconds, wholeNumber } from '../bench-options.ts';
 import type { Bench, Print } from '../bench-shape.ts';
+import { busyMachine } from '../busy-machine.ts';
 import { align, rowOf, tableOf } from '../figures.ts';
 import { PAYLOAD_BYTES_MIN } from '../publisher/payloads.ts';
 import { aedes } from '../servers/aedes.ts';
@@ -93,13 +94,6 @@ function head(servers: readonly Server[], settings: IngestSettings): string[] {
   ];
 }
 
-/** What else runs takes turns with server and publisher, and not the same in each. */
-function busyMachine(): string[] {
-  const load = loadavg()[0]!;
-  if (load < availableParallelism() / 2) return [];
-  return [`the machine was busy before the run: load ${load.toFixed(1)}; repeat it on a quiet one`];
-}
-
 function absencesOf(peers: readonly Server[]): string[] {
   return peers
     .filter((peer) => peer.version() === undefined)
@@ -127,16 +121,4 @@ function parse(args: readonly string[]): { settings: IngestSettings; peers: read
       ratePerSecond: wholeNumber('rate', values.rate, { min: 1, max: 100_000 }),
     },
   };
-}
-
-function wholeNumber(name: string, text: string, range: { min: number; max: number }): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= range.min && value <= range.max) return value;
-  throw new Error(`--${name} is a whole number from ${range.min} to ${range.max}, not "${text}"`);
-}
-
-function seconds(name: string, text: string): number {
-  const value = Number(text);
-  if (value > 0 && value <= 600) return value * 1000;
-  throw new Error(`--${name} is a number of seconds up to 600, not "${text}"`);
 }

@@ -1,16 +1,14 @@
-import { fileURLToPath } from 'node:url';
 import { eventually } from '../../e2e/eventually.ts';
 import { freePorts } from '../../e2e/free-ports.ts';
 import { type DiskFigures, probeDisk } from '../disk-probe.ts';
 import { Ground } from '../ground.ts';
-import type { LoadResult, LoadShape } from '../publisher/load-shape.ts';
+import type { LoadResult } from '../publisher/load-shape.ts';
+import { runPublisher } from '../publisher/run-publisher.ts';
 import { greet, leaveKeeper } from '../servers/mqtt-session.ts';
 import type { Server, ServerPorts } from '../servers/server.ts';
 
 const START_MS_MAX = 60_000;
 const PROBE_MS = 500;
-const OVERTIME_MS_MAX = 30_000;
-const PUBLISHER = fileURLToPath(new URL('../publisher/publisher.ts', import.meta.url));
 
 export interface IngestSettings {
   readonly rounds: number;
@@ -49,12 +47,12 @@ export async function takeTurn(server: Server, settings: IngestSettings): Promis
     const { clients, payloadBytes, warmUpMs, measureMs, inFlight, ratePerSecond } = settings;
     const shape = { port: mqtt, clients, payloadBytes, warmUpMs, measureMs };
     const steadyDisk = probeDisk(ground.dir, PROBE_MS);
-    const steady = await publish(ground, {
+    const steady = await runPublisher(ground, {
       ...shape,
       pace: { kind: 'rate', perSecond: ratePerSecond },
     });
     const fullDisk = probeDisk(ground.dir, PROBE_MS);
-    const full = await publish(ground, { ...shape, pace: { kind: 'window', inFlight } });
+    const full = await runPublisher(ground, { ...shape, pace: { kind: 'window', inFlight } });
     return { server: server.name, steady, steadyDisk, full, fullDisk };
   } catch (cause) {
     const message = `${server.name}: ${(cause as Error).message}`;
@@ -67,24 +65,4 @@ export async function takeTurn(server: Server, settings: IngestSettings): Promis
 async function answers(port: number): Promise<boolean> {
   await greet(port);
   return true;
-}
-
-async function publish(ground: Ground, shape: LoadShape): Promise<LoadResult> {
-  const publisher = ground.start({
-    name: `publisher-${shape.pace.kind}`,
-    program: process.execPath,
-    args: [PUBLISHER, JSON.stringify(shape)],
-  });
-  const overtimeMs = shape.warmUpMs + shape.measureMs + OVERTIME_MS_MAX;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('the publisher came to no end')), overtimeMs);
-  });
-  try {
-    const code = await Promise.race([publisher.ended, late]);
-    if (code !== 0) throw new Error(`the publisher failed: ${publisher.output()}`);
-    return JSON.parse(publisher.output().trim().split('\n').at(-1)!) as LoadResult;
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -28,6 +28,6 @@ export const holdfast: Server = {
 };
 
 /** Settings of the person's own shell would not be the defaults. */
-function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+export function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('HOLDFAST_')));
 }

@@ -1,0 +1,36 @@
+import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
+import { expect, it } from 'vitest';
+import { message, world, writeIn } from './buffer.case.fixture.ts';
+import { openBufferStore } from './buffer-file.sqlite.ts';
+import { bufferSettingsSchema } from './buffer-settings.ts';
+import { openBuffer } from './open-buffer.ts';
+import { startThreadWriter } from './thread-writer.sqlite.ts';
+
+// The same promises, sentence by sentence, with a thread of its own for the writes.
+writeIn('thread');
+await import('./buffer.case.test.ts');
+await import('./buffer-blocks.case.test.ts');
+
+it('stops for good when the thread ends: what waits and what comes later is refused', async () => {
+  const place = world();
+  const runtime = testRuntime();
+  const opened = openBufferStore(place.file, runtime);
+  const { incarnation, writer: inline } = opened;
+  // The thread cannot open this: it ends before its first write.
+  const path = `${place.file}/no-folder`;
+  const writer = startThreadWriter({ path, incarnation, bytes: inline.bytes, runtime });
+  const { buffer, module } = openBuffer(
+    { ...opened, writer },
+    { runtime, settings: bufferSettingsSchema.parse({}) },
+  );
+  const refused = { code: 'UNAVAILABLE' };
+  const waiting = [buffer.append(message()), buffer.holdTurn(new Uint8Array(16))];
+  for (const each of waiting) await expect(each).rejects.toMatchObject(refused);
+  await expect(buffer.append(message())).rejects.toMatchObject(refused);
+  await expect(buffer.seal('telemetry')).rejects.toMatchObject(refused);
+  expect(module.degraded?.()).toContain('could not be written');
+  expect(buffer.positions().every(({ accepted }) => accepted === 0n)).toBe(true);
+  await module.stop();
+  await writer.close();
+  place.remove();
+});

@@ -1,0 +1,99 @@
+import {
+  type Block,
+  BlockForm,
+} from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
+import { laneToWire } from '@holdfast/shared/contracts/lanes.ts';
+import type { SequenceRange } from '@holdfast/shared/domain/ranges.ts';
+import { AppError } from '@holdfast/shared/lib/app-error.ts';
+import { assert } from '@holdfast/shared/lib/assert.ts';
+import {
+  BODY_BYTES_MAX,
+  compressBody,
+  decodeBody,
+  decompressBody,
+} from '@holdfast/shared/lib/block-body.ts';
+import { blockChecksum } from '@holdfast/shared/lib/block-checksum.ts';
+import { decodeCondensed, encodeCondensed } from '@holdfast/shared/lib/condensed-body.ts';
+import type { BufferStore, StreamKey } from '../buffer-store.ts';
+import { isIntact } from '../sealing.ts';
+import { Condensing } from './condensing.ts';
+
+export type CondenseEnd =
+  | { readonly kind: 'condensed'; readonly range: SequenceRange }
+  /** It would not get smaller, or be too large for one block; nothing has changed. */
+  | { readonly kind: 'no-gain' }
+  /** A block's bytes are not what was written: it must not travel (I2). */
+  | { readonly kind: 'damaged'; readonly range: SequenceRange };
+
+/** What of raw blocks has to go; with less they are better left as they are. */
+const GAIN_MIN = 0.1;
+export const CONDENSED_REASON = 'disk budget';
+
+/**
+ * Makes one condensed block of blocks that follow each other, raw or condensed, in one transaction.
+ * Its step is as long as its blocks: one raw block is some milliseconds.
+ */
+export function condenseBlocks(
+  store: BufferStore,
+  stream: StreamKey,
+  blocks: readonly SequenceRange[],
+): CondenseEnd {
+  const condensing = new Condensing();
+  const bytes = { raw: 0, condensed: 0 };
+  for (const range of blocks) {
+    const block = intactBlock(store, stream, range);
+    if (block === 'damaged') return { kind: 'damaged', range };
+    addBlock(condensing, block);
+    const form = block.form === BlockForm.BLOCK_FORM_CONDENSED ? 'condensed' : 'raw';
+    bytes[form] += block.body.byteLength;
+  }
+  if (condensing.bytesMax > BODY_BYTES_MAX) return { kind: 'no-gain' };
+  const range = { first: blocks[0]!.first, last: blocks.at(-1)!.last };
+  const body = encodeCondensed(condensing.result(), range.first);
+  const condensed = condensedBlock(stream, range, body);
+  const bytesMax = bytes.condensed + bytes.raw * (1 - GAIN_MIN);
+  if (condensed.body.byteLength > bytesMax) return { kind: 'no-gain' };
+  store.condense(stream.id, condensed, { kind: 'condensed', range, reason: CONDENSED_REASON });
+  return { kind: 'condensed', range };
+}
+
+function intactBlock(
+  store: BufferStore,
+  stream: StreamKey,
+  { first }: SequenceRange,
+): Block | 'damaged' {
+  try {
+    const block = store.block(stream.id, first);
+    assert(block, 'only blocks that are held are condensed');
+    return isIntact(block) ? block : 'damaged';
+  } catch (cause) {
+    if (cause instanceof AppError && cause.code === 'STORE_DAMAGED') return 'damaged';
+    throw cause;
+  }
+}
+
+function addBlock(condensing: Condensing, block: Block): void {
+  const bytes = decompressBody(block.codec, block.body);
+  if (block.form === BlockForm.BLOCK_FORM_CONDENSED) {
+    condensing.addCondensed(decodeCondensed(bytes, block));
+    return;
+  }
+  const body = decodeBody(bytes);
+  const { firstSequence } = block;
+  condensing.add(body, { firstSequence, from: 0, to: body.count });
+}
+
+function condensedBlock(stream: StreamKey, range: SequenceRange, body: Buffer): Block {
+  const { codec, bytes } = compressBody(body);
+  const block = {
+    incarnation: stream.incarnation,
+    lane: laneToWire(stream.lane),
+    firstSequence: range.first,
+    count: Number(range.last - range.first + 1n),
+    form: BlockForm.BLOCK_FORM_CONDENSED,
+    codec,
+    body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+    traceparent: '',
+  };
+  return { ...block, checksum: blockChecksum(block) };
+}
