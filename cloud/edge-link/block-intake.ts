@@ -1,7 +1,6 @@
 import type { GatewayName } from '@holdfast/shared/contracts/gateway-identity.ts';
 import {
   type Block,
-  Block as BlockCode,
   RefusalReason,
   type SyncResponse,
 } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
@@ -34,6 +33,8 @@ export interface IntakeDeps {
 /** A block as it came, with the sender's span. */
 export interface ArrivedBlock {
   readonly block: Block;
+  /** Undefined when they are too many. */
+  readonly bytes: Uint8Array | undefined;
   readonly traceparent: string;
 }
 
@@ -63,7 +64,7 @@ const REASONS = {
 } as const;
 
 type Verdict =
-  | { readonly kind: 'append'; readonly identity: BatchIdentity }
+  | { readonly kind: 'append'; readonly identity: BatchIdentity; readonly bytes: Uint8Array }
   | { readonly kind: 'repeat' }
   | { readonly kind: 'refuse'; readonly reason: keyof typeof REASONS };
 
@@ -91,7 +92,7 @@ export function createBlockIntake(
   return {
     async take(arrived) {
       const judged: Judged[] = [];
-      for (const one of arrived) judged.push({ ...one, verdict: await judge(stream, one.block) });
+      for (const one of arrived) judged.push({ ...one, verdict: await judge(stream, one) });
       await append(stream, judged);
       count(deps.meters, judged);
       return answers(stream.holdings, judged);
@@ -99,8 +100,9 @@ export function createBlockIntake(
   };
 }
 
-async function judge(stream: Stream, block: Block): Promise<Verdict> {
+async function judge(stream: Stream, { block, bytes }: ArrivedBlock): Promise<Verdict> {
   const { gatewayId } = stream.peer;
+  if (!bytes) return { kind: 'refuse', reason: 'too-large' };
   const checked = checkBlock(block, { gatewayId, bytesMax: BODY_BYTES_MAX });
   if (checked.kind !== 'intact') return { kind: 'refuse', reason: checked.kind };
   const { identity } = checked;
@@ -109,7 +111,7 @@ async function judge(stream: Stream, block: Block): Promise<Verdict> {
     // From here on the block counts as held: the next one of this batch is judged by it. A failed
     // append ends the stream.
     stream.holdings.append(identity, identity);
-    return { kind: 'append', identity };
+    return { kind: 'append', identity, bytes };
   }
   if (judgement !== 'compare') return { kind: 'refuse', reason: judgement };
   const stored = await stream.deps.sql.read((db) => knownBlocks(db, identity, identity.range));
@@ -118,7 +120,7 @@ async function judge(stream: Stream, block: Block): Promise<Verdict> {
     stream.holdings.confirm(identity, identity.range);
     return { kind: 'repeat' };
   }
-  await parkConflict(stream.deps, identity, block);
+  await parkConflict(stream.deps, identity, bytes);
   return { kind: 'refuse', reason: 'conflict' };
 }
 
@@ -126,9 +128,8 @@ async function judge(stream: Stream, block: Block): Promise<Verdict> {
 async function parkConflict(
   { sql, runtime }: IntakeDeps,
   identity: BatchIdentity,
-  block: Block,
+  bytes: Uint8Array,
 ): Promise<void> {
-  const bytes = BlockCode.encode(block).finish();
   const parkedAt = runtime.clock.nowMicros();
   await sql.transaction((tx) => park(tx, { ...identity, reason: 'conflict', bytes, parkedAt }));
   const { gatewayId, lane } = identity;
@@ -140,10 +141,10 @@ async function append(stream: Stream, judged: readonly Judged[]): Promise<void> 
   const synced = Promise.withResolvers<void>();
   // The error goes to whoever awaits the append; the spans only record it.
   synced.promise.catch(() => {});
-  const records = judged.flatMap(({ block, traceparent, verdict }) => {
+  const records = judged.flatMap(({ traceparent, verdict }) => {
     if (verdict.kind !== 'append') return [];
     const span = openSpans(runtime.tracing, traceparent, synced.promise);
-    return recordOf(stream, { block, identity: verdict.identity, traceparent: span });
+    return recordOf(stream, { ...verdict, traceparent: span });
   });
   if (records.length === 0) return;
   const startedAt = runtime.clock.monotonicMs();
@@ -177,7 +178,7 @@ function openSpans(tracing: Tracing, parent: string, synced: Promise<void>): str
 
 function recordOf(
   { deps, peer, isLive }: Stream,
-  one: ArrivedBlock & { readonly identity: BatchIdentity },
+  one: Extract<Verdict, { kind: 'append' }> & { readonly traceparent: string },
 ): LogRecord {
   const origin = {
     peer,
@@ -189,7 +190,8 @@ function recordOf(
   return {
     key: batchKey(peer.gatewayId, one.identity.lane),
     headers: batchHeaders(one.identity, origin),
-    value: BlockCode.encode(one.block).finish(),
+    // As they came: what a later version's gateway says in them is not lost here.
+    value: one.bytes,
   };
 }
 

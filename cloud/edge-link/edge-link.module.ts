@@ -1,4 +1,3 @@
-import { EdgeLinkServiceService } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
 import type { OpenSql, OpenSqlOptions, Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import type { Module } from '@holdfast/shared/runtime/modules.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
@@ -6,8 +5,11 @@ import type { EventLog } from '../platform/event-log/event-log.ts';
 import { createOutbox } from '../platform/outbox/outbox.ts';
 import { createRelay, type Relay } from '../platform/outbox/relay.ts';
 import type { ServiceHandle } from '../service.ts';
+import { edgeLinkService } from './arrived-request.ts';
+import { CreditShares } from './domain/credit-shares.ts';
 import { createPositionsConsumer } from './events/positions-consumer.ts';
 import type { StreamDeps } from './gateway-stream.ts';
+import { GreetingGate } from './greeting-gate.ts';
 import { startLostSweep } from './lost-sweep.ts';
 import { createMeters } from './meters.ts';
 import type { EdgeLinkSettings } from './settings.ts';
@@ -51,6 +53,11 @@ export async function openEdgeLink(deps: EdgeLinkDeps): Promise<ServiceHandle> {
     relay,
     positions: createPositionsConsumer({ sql, log, runtime }),
     registry: createStreamRegistry(),
+    credits: new CreditShares({
+      totalBytes: deps.settings.fleetCreditBytes,
+      streamBytesMax: deps.settings.creditBytes,
+    }),
+    gate: new GreetingGate(),
   };
   let isDraining = false;
   const sync = syncHandler({ ...streams, draining: () => isDraining });
@@ -59,7 +66,7 @@ export async function openEdgeLink(deps: EdgeLinkDeps): Promise<ServiceHandle> {
     return streams.registry.endAll('draining', drainingError());
   };
   const module = moduleOf(streams, relay, drain);
-  return { module, grpc: [{ definition: EdgeLinkServiceService, handlers: { sync } }], drain };
+  return { module, grpc: [{ definition: edgeLinkService, handlers: { sync } }], drain };
 }
 
 function moduleOf(deps: StreamDeps, relay: Relay, drain: () => Promise<void>): Module {

@@ -1,8 +1,6 @@
 import type { GatewayName } from '@holdfast/shared/contracts/gateway-identity.ts';
 import type {
-  Block,
   Hello,
-  SyncRequest,
   SyncResponse,
 } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
@@ -10,10 +8,18 @@ import { AssertionError, assert } from '@holdfast/shared/lib/assert.ts';
 import type { Timer } from '@holdfast/shared/runtime/clock.ts';
 import type { Outbox } from '../platform/outbox/outbox.ts';
 import type { Relay } from '../platform/outbox/relay.ts';
-import { type BlockIntake, createBlockIntake, type IntakeDeps } from './block-intake.ts';
+import type { ArrivedRequest } from './arrived-request.ts';
+import {
+  type ArrivedBlock,
+  type BlockIntake,
+  createBlockIntake,
+  type IntakeDeps,
+} from './block-intake.ts';
+import type { CreditShare, CreditShares } from './domain/credit-shares.ts';
 import { frameAction, frameKind, type StreamPhase } from './domain/stream-phase.ts';
 import type { PositionsConsumer } from './events/positions-consumer.ts';
 import { fencedFrame, greetGateway, welcomeFrame } from './greet-gateway.ts';
+import type { GreetingGate } from './greeting-gate.ts';
 import { createReportWriter, type ReportWriter } from './report-writer.ts';
 import type { EdgeLinkSettings } from './settings.ts';
 import {
@@ -32,6 +38,8 @@ export interface StreamDeps extends IntakeDeps {
   /** Told of each commit that wrote an event. */
   readonly relay: Pick<Relay, 'nudge'>;
   readonly registry: StreamRegistry;
+  readonly credits: CreditShares;
+  readonly gate: GreetingGate;
 }
 
 /** What carries the stream. */
@@ -51,6 +59,9 @@ const APPEND_BLOCKS_MAX = 256;
 const OVERDRAFT_BYTES = 1024 * 1024;
 const FRAMES_WAITING_MAX = 8_192;
 const STREAM_ID_BYTES = 12;
+/** What greeting a gateway takes of this process, its TLS handshake included. */
+const GREETING_MS = 20;
+const RETRY_SPREAD_MS_MAX = 20_000;
 
 interface Welcomed {
   readonly identity: StreamIdentity;
@@ -69,7 +80,7 @@ export class GatewayStream {
   readonly #peer: GatewayName;
   readonly #socket: StreamSocket;
   readonly #streamId: string;
-  readonly #queue: SyncRequest[] = [];
+  readonly #queue: ArrivedRequest[] = [];
   /**
    * How many Welcomes the gateway had when this stream was opened; undefined when that could not be
    * read.
@@ -80,6 +91,8 @@ export class GatewayStream {
   #working: Promise<void> | undefined;
   #finished: Promise<void> | undefined;
   #inFlightBytes = 0;
+  readonly #credit: CreditShare;
+  #greeted: () => void = () => {};
   #lastFrameMs: number;
   #watchdog: Timer;
 
@@ -89,13 +102,14 @@ export class GatewayStream {
     this.#socket = socket;
     this.#streamId = deps.runtime.random.bytes(STREAM_ID_BYTES).toString('hex');
     this.#lastFrameMs = deps.runtime.clock.monotonicMs();
+    this.#credit = deps.credits.share();
     this.#watchdog = this.#watch(deps.settings.helloTimeoutMs);
     deps.registry.open(this);
     deps.meters.streams.set(deps.registry.size);
     this.#welcomesAtOpen = this.#open();
   }
 
-  receive(request: SyncRequest): void {
+  receive(request: ArrivedRequest): void {
     if (this.#phase === 'ended') return;
     this.#lastFrameMs = this.#deps.runtime.clock.monotonicMs();
     if (request.frame?.$case === 'block') {
@@ -128,10 +142,12 @@ export class GatewayStream {
     this.#phase = 'ended';
     this.#queue.length = 0;
     this.#watchdog.cancel();
+    this.#leaveGate();
     this.#socket.end(error);
     await this.#working;
     await this.#welcomed?.reports.stop();
     await this.#storeEnd(reason);
+    this.#closeCredit();
     this.#deps.registry.release(this);
     this.#deps.meters.streams.set(this.#deps.registry.size);
   }
@@ -170,7 +186,7 @@ export class GatewayStream {
     void this.end('closed', known ? error : new AppError('INTERNAL', 'the stream failed'));
   }
 
-  async #handle(request: SyncRequest): Promise<void> {
+  async #handle(request: ArrivedRequest): Promise<void> {
     const action = frameAction(this.#phase, frameKind(request));
     const { frame } = request;
     if (action === 'ignore') return;
@@ -182,7 +198,7 @@ export class GatewayStream {
     if (frame.$case === 'report') return this.#established().reports.offer(frame.value);
     if (frame.$case === 'turnHeld') return this.#show(frame.value.turn.toString('hex'));
     if (action === 'show-turn-and-take') await this.#show(this.#established().turn);
-    if (this.#phase === 'streaming') await this.#take(frame.value, request.traceparent);
+    if (this.#phase === 'streaming') await this.#take(request);
   }
 
   /**
@@ -191,12 +207,33 @@ export class GatewayStream {
   async #open(): Promise<bigint | undefined> {
     try {
       const welcomes = await this.#deps.sql.read((db) => welcomesOf(db, this.#peer.gatewayId));
-      if (!this.#isEnded()) this.#socket.accept();
+      if (!this.#isEnded()) this.#askIn();
       return welcomes;
     } catch (error) {
       this.#fail(error);
       return undefined;
     }
+  }
+
+  /** The gateway says Hello when it is let in; its time for that begins then. */
+  #askIn(): void {
+    const { gate, meters, runtime } = this.#deps;
+    this.#greeted = gate.ask(() => {
+      this.#lastFrameMs = runtime.clock.monotonicMs();
+      this.#socket.accept();
+    });
+    meters.greetingsWaiting.set(gate.waiting);
+  }
+
+  #leaveGate(): void {
+    this.#greeted();
+    this.#greeted = () => {};
+    this.#deps.meters.greetingsWaiting.set(this.#deps.gate.waiting);
+  }
+
+  #closeCredit(): void {
+    this.#credit.close();
+    this.#deps.meters.credits.set(this.#deps.credits.grantedBytes);
   }
 
   async #greet(hello: Hello): Promise<void> {
@@ -235,8 +272,12 @@ export class GatewayStream {
     if (this.#isEnded()) return;
     this.#phase = 'welcomed';
     const nowMicros = deps.runtime.clock.nowMicros();
-    const { creditBytes } = deps.settings;
-    this.#socket.send(welcomeFrame(lanes, { turn, creditBytes, nowMicros }));
+    const creditBytes = this.#credit.open();
+    deps.meters.credits.set(deps.credits.grantedBytes);
+    const retrySpreadMs = Math.min(RETRY_SPREAD_MS_MAX, deps.registry.size * GREETING_MS);
+    const welcome = { turn, creditBytes, retrySpreadMs, nowMicros };
+    this.#socket.send(welcomeFrame(lanes, welcome));
+    this.#leaveGate();
   }
 
   async #show(turn: string): Promise<void> {
@@ -248,18 +289,30 @@ export class GatewayStream {
     else this.#leave(standing, identity.incarnation);
   }
 
-  async #take(first: Block, traceparent: string): Promise<void> {
-    const arrived = [{ block: first, traceparent }];
+  async #take(first: ArrivedRequest): Promise<void> {
+    const arrived = arrivedIn(first);
     for (let next = this.#queue[0]; arrived.length < APPEND_BLOCKS_MAX; next = this.#queue[0]) {
       if (next?.frame?.$case !== 'block') break;
-      arrived.push({ block: next.frame.value, traceparent: next.traceparent });
+      arrived.push(...arrivedIn(next));
       this.#queue.shift();
     }
     const answers = await this.#established().intake.take(arrived);
     for (const { block } of arrived) this.#inFlightBytes -= block.body.byteLength;
     if (this.#isEnded()) return;
-    for (const answer of answers) this.#socket.send(answer);
+    for (const answer of answers) this.#socket.send(this.#withCredit(answer));
+    this.#deps.meters.credits.set(this.#deps.credits.grantedBytes);
     this.#deps.runtime.steps.reach('edge-link.ack.sent');
+  }
+
+  /** An answer says how many bytes it covers; what is granted for them is the fleet's matter. */
+  #withCredit({ frame }: SyncResponse): SyncResponse {
+    if (frame?.$case === 'ack') {
+      const creditBytes = BigInt(this.#credit.giveBack(Number(frame.value.creditBytes)));
+      return { frame: { $case: 'ack', value: { ...frame.value, creditBytes } } };
+    }
+    if (frame?.$case !== 'blockRefused') return { frame };
+    const creditBytes = BigInt(this.#credit.giveBack(Number(frame.value.creditBytes)));
+    return { frame: { $case: 'blockRefused', value: { ...frame.value, creditBytes } } };
   }
 
   /** The stream no longer speaks for its gateway. */
@@ -291,4 +344,8 @@ export class GatewayStream {
     assert(this.#welcomed, 'the phase table admits this frame only after the Welcome');
     return this.#welcomed;
   }
+}
+
+function arrivedIn({ frame, traceparent, blockBytes: bytes }: ArrivedRequest): ArrivedBlock[] {
+  return frame?.$case === 'block' ? [{ block: frame.value, bytes, traceparent }] : [];
 }

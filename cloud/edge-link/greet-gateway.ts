@@ -76,12 +76,13 @@ export interface WelcomeOptions {
   /** Hexadecimal. */
   readonly turn: string;
   readonly creditBytes: number;
+  readonly retrySpreadMs: number;
   readonly nowMicros: bigint;
 }
 
 export function welcomeFrame(
   lanes: readonly GreetedLane[],
-  { turn, creditBytes, nowMicros }: WelcomeOptions,
+  { turn, creditBytes, retrySpreadMs, nowMicros }: WelcomeOptions,
 ): SyncResponse {
   const positions = lanes.flatMap(({ incarnation, lane, durable, told }) =>
     told ? { incarnation, lane: laneToWire(lane), durable: positionToWire(durable) } : [],
@@ -93,6 +94,7 @@ export function welcomeFrame(
     timeUnixMicros: nowMicros,
     creditBytes: BigInt(creditBytes),
     turn: Buffer.from(turn, 'hex'),
+    retrySpreadMs,
   };
   return { frame: { $case: 'welcome', value } };
 }

@@ -1,12 +1,15 @@
 import type { Timer } from '@holdfast/shared/runtime/clock.ts';
 import type { StreamDeps } from './gateway-stream.ts';
 import { storeLost } from './store/gateways.ts';
+import { forgetParkedBytes } from './store/parked-blocks.ts';
 
 const SWEEP_INTERVAL_MS = 5_000;
+const FORGET_INTERVAL_MS = 3_600_000;
 
 /**
  * A process that dies leaves its gateways marked as connected, and a gateway reports every 5 s:
- * from time to time any process marks those as lost that nobody heard of.
+ * from time to time any process marks those as lost that nobody heard of. And what was parked long
+ * ago loses its bytes.
  */
 export function startLostSweep(deps: StreamDeps) {
   const { sql, runtime, outbox, relay, settings } = deps;
@@ -14,6 +17,7 @@ export function startLostSweep(deps: StreamDeps) {
   let timer: Timer | undefined;
   let sweeping: Promise<void> | undefined;
   let stopped = false;
+  let forgetAtMs = 0;
 
   const sweep = async (): Promise<void> => {
     const nowMicros = runtime.clock.nowMicros();
@@ -21,9 +25,13 @@ export function startLostSweep(deps: StreamDeps) {
     try {
       const lost = await sql.transaction((tx) => storeLost(tx, { nowMicros, outbox, silentSince }));
       if (lost > 0) relay.nudge();
+      if (runtime.clock.monotonicMs() >= forgetAtMs) {
+        await sql.transaction((tx) => forgetParkedBytes(tx, nowMicros));
+        forgetAtMs = runtime.clock.monotonicMs() + FORGET_INTERVAL_MS;
+      }
       failure = undefined;
     } catch (error) {
-      failure = `lost gateways cannot be marked: ${String(error)}`;
+      failure = `the database cannot be tidied: ${String(error)}`;
     }
     if (!stopped) timer = runtime.clock.after(SWEEP_INTERVAL_MS, start);
   };

@@ -4,6 +4,14 @@ import type { Metrics } from '@holdfast/shared/runtime/metrics.ts';
 export function createMeters(metrics: Metrics) {
   return {
     streams: metrics.gauge('holdfast_edge_link_streams', 'Open streams of gateways'),
+    credits: metrics.gauge(
+      'holdfast_edge_link_credit_bytes',
+      'Bytes of blocks that gateways may have in flight',
+    ),
+    greetingsWaiting: metrics.gauge(
+      'holdfast_edge_link_greetings_waiting',
+      'Connected gateways that wait to be greeted',
+    ),
     blocks: metrics.counter(
       'holdfast_edge_link_blocks_total',
       'Blocks that were appended, repeated or refused',

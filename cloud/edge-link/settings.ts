@@ -13,7 +13,16 @@ export const edgeLinkSettingsSchema = z.strictObject({
     .min(MIB)
     .max(64 * MIB)
     .default(4 * MIB),
-  /** From the stream's opening to its Hello. */
+  /**
+   * The same for all gateways of this process together: each has an even part of it, and never less
+   * than 64 KiB.
+   */
+  fleetCreditBytes: z
+    .int()
+    .min(MIB)
+    .max(1024 * MIB)
+    .default(64 * MIB),
+  /** From the moment that a gateway is let in to its Hello. */
   helloTimeoutMs: z.int().min(100).max(60_000).default(10_000),
   /** How long a Hello waits for the positions to catch up with the log. */
   catchUpTimeoutMs: z.int().min(100).max(60_000).default(10_000),

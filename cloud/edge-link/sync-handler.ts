@@ -1,14 +1,12 @@
 import { type handleBidiStreamingCall, Metadata } from '@grpc/grpc-js';
-import type {
-  SyncRequest,
-  SyncResponse,
-} from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
+import type { SyncResponse } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { toGrpcStatus } from '@holdfast/shared/runtime/grpc.ts';
+import type { ArrivedRequest } from './arrived-request.ts';
 import { peerOf } from './domain/peer.ts';
 import { GatewayStream, type StreamDeps, type StreamSocket } from './gateway-stream.ts';
 
-type SyncCall = Parameters<handleBidiStreamingCall<SyncRequest, SyncResponse>>[0];
+type SyncCall = Parameters<handleBidiStreamingCall<ArrivedRequest, SyncResponse>>[0];
 
 export interface SyncHandlerDeps extends StreamDeps {
   /** True once the process stops: gateways are told to come back later. */
@@ -21,7 +19,7 @@ export interface SyncHandlerDeps extends StreamDeps {
  */
 export function syncHandler(
   deps: SyncHandlerDeps,
-): handleBidiStreamingCall<SyncRequest, SyncResponse> {
+): handleBidiStreamingCall<ArrivedRequest, SyncResponse> {
   return (call) => {
     const refusal = deps.draining() ? drainingError() : undefined;
     const peer = peerOf(call.getAuthContext()?.sslPeerCertificate?.subjectaltname);
@@ -42,7 +40,7 @@ export function drainingError(): AppError {
 }
 
 function carry(call: SyncCall, stream: GatewayStream, onError: (error: unknown) => void): void {
-  call.on('data', (request: SyncRequest) => stream.receive(request));
+  call.on('data', (request: ArrivedRequest) => stream.receive(request));
   call.on('end', () => void stream.end('closed'));
   call.on('cancelled', () => void stream.end('lost'));
   call.on('error', (error) => {

@@ -6,6 +6,7 @@ import { TOPIC } from './events/block-consumer.ts';
 import type { TelemetrySettings } from './settings.ts';
 import { foldHour, hoursToFold } from './store/fold.ts';
 import { logPositions } from './store/log-positions.ts';
+import { forgetParked } from './store/parked.ts';
 import { forgetMinutes, forgetReadings } from './store/retention.ts';
 import type { TelemetryTables } from './store/tables.ts';
 import { takeUpkeep } from './store/upkeep-lease.ts';
@@ -116,7 +117,8 @@ async function forget({ sql, runtime, settings }: UpkeepDeps): Promise<Outcome> 
   const now = runtime.clock.nowMicros();
   const readings = await forgetReadings(sql, now - BigInt(settings.rawRetentionDays) * DAY_MICROS);
   const minutes = await forgetMinutes(sql, now - BigInt(settings.minuteRetentionDays) * DAY_MICROS);
-  return readings + minutes > 0 ? 'more' : 'idle';
+  const parked = await forgetParked(sql, now - BigInt(settings.parkedRetentionDays) * DAY_MICROS);
+  return readings + minutes + parked > 0 ? 'more' : 'idle';
 }
 
 function lagMeter({ sql, log, runtime }: UpkeepDeps): () => Promise<Outcome> {

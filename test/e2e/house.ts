@@ -202,7 +202,10 @@ interface Login {
  * Signs in as the development administrator when a token is first needed, and again when it was
  * refused.
  */
-function createSession(url: string, readLogins: () => Promise<{ stdout: string; stderr: string }>) {
+export function createSession(
+  url: string,
+  readLogins: () => Promise<Pick<RunResult, 'stdout' | 'stderr'>>,
+) {
   let token: string | undefined;
   const login = async (): Promise<Login> => {
     const done = await readLogins();

@@ -1,13 +1,16 @@
 import { connect, createServer, type Socket } from 'node:net';
-import { PacedPipe } from './paced-pipe.ts';
+import { type Pace, PacedPipe } from './paced-pipe.ts';
 
-export interface LineOptions {
-  readonly listenPort: number;
-  readonly targetPort: number;
+export interface LinePaceOptions {
   /** Of each direction; undefined is as fast as loopback. */
   readonly bytesPerSecond?: number | undefined;
   /** One way. */
   readonly delayMs?: number | undefined;
+}
+
+export interface LineOptions extends LinePaceOptions {
+  readonly listenPort: number;
+  readonly targetPort: number;
 }
 
 /** `up` is from the one who connects to the one who is reached. */
@@ -22,11 +25,15 @@ export interface Line {
   /** Nothing passes in the directions, until `heal`. New connections are cut too. */
   cut(directions?: readonly Direction[]): void;
   heal(): void;
+  /** The line gets slower, faster, longer or shorter. */
+  repace(options: LinePaceOptions): void;
   /** Every connection ends with a reset. */
   reset(): void;
   /** What the receiving sides got so far. */
   bytes(): Readonly<Record<Direction, number>>;
   connections(): number;
+  /** How many there ever were. */
+  opened(): number;
   close(): Promise<void>;
 }
 
@@ -39,6 +46,8 @@ export async function startLine(options: LineOptions): Promise<Line> {
   const open = new Set<Connection>();
   const cutNow = new Set<Direction>();
   const carried = { up: 0, down: 0 };
+  let pace = paceOf(options);
+  let openedCount = 0;
   // Half open: what is still on its way arrives after its sender has gone.
   const server = createServer({ allowHalfOpen: true }, (near) => {
     const to = { port: options.targetPort, host: '127.0.0.1', allowHalfOpen: true };
@@ -47,8 +56,7 @@ export async function startLine(options: LineOptions): Promise<Line> {
       new PacedPipe({
         from,
         to,
-        bytesPerSecond: options.bytesPerSecond ?? Number.POSITIVE_INFINITY,
-        delayMs: options.delayMs ?? 0,
+        pace,
         carried: (bytes) => {
           carried[direction] += bytes;
         },
@@ -58,6 +66,7 @@ export async function startLine(options: LineOptions): Promise<Line> {
       pipes: { up: pipe('up', near, far), down: pipe('down', far, near) },
     };
     open.add(connection);
+    openedCount++;
     for (const socket of connection.sockets) {
       socket.setNoDelay(true);
       socket.on('error', () => end(connection));
@@ -89,14 +98,23 @@ export async function startLine(options: LineOptions): Promise<Line> {
       cutNow.clear();
       for (const { pipes } of open) for (const direction of DIRECTIONS) pipes[direction].heal();
     },
+    repace(changed) {
+      pace = paceOf(changed);
+      for (const { pipes } of open) for (const name of DIRECTIONS) pipes[name].repace(pace);
+    },
     reset() {
       for (const { sockets } of [...open]) for (const socket of sockets) socket.resetAndDestroy();
     },
     bytes: () => ({ ...carried }),
     connections: () => open.size,
+    opened: () => openedCount,
     close() {
       for (const connection of [...open]) end(connection);
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };
+}
+
+function paceOf({ bytesPerSecond, delayMs }: LinePaceOptions): Pace {
+  return { bytesPerSecond: bytesPerSecond ?? Number.POSITIVE_INFINITY, delayMs: delayMs ?? 0 };
 }

@@ -10,18 +10,23 @@ interface Piece {
   readonly arrivesMs: number;
 }
 
+export interface Pace {
+  /** Infinity is as fast as loopback. */
+  readonly bytesPerSecond: number;
+  readonly delayMs: number;
+}
+
 export interface PacedPipeOptions {
   readonly from: Socket;
   readonly to: Socket;
-  readonly bytesPerSecond: number;
-  readonly delayMs: number;
+  readonly pace: Pace;
   readonly carried: (bytes: number) => void;
 }
 
 /** One direction of a line: bytes arrive in order, as late and as slowly as the options say. */
 export class PacedPipe {
   readonly #options: PacedPipeOptions;
-  readonly #queueBytesMax: number;
+  #pace: Pace;
   #pieces: Piece[] = [];
   #queued = 0;
   /** When the line has sent what was put on it. */
@@ -33,11 +38,7 @@ export class PacedPipe {
 
   constructor(options: PacedPipeOptions) {
     this.#options = options;
-    const { bytesPerSecond, delayMs } = options;
-    const onTheWay = Number.isFinite(bytesPerSecond) ? (bytesPerSecond * delayMs) / 1_000 : 0;
-    this.#queueBytesMax = Number.isFinite(bytesPerSecond)
-      ? QUEUE_BYTES_MAX + onTheWay
-      : Number.POSITIVE_INFINITY;
+    this.#pace = options.pace;
     options.from.on('data', (bytes: Buffer) => this.#take(bytes));
     options.from.on('end', () => {
       this.#ended = true;
@@ -47,6 +48,13 @@ export class PacedPipe {
       this.#full = false;
       this.#deliver();
     });
+  }
+
+  /** For what comes from now on; order is kept. */
+  repace(pace: Pace): void {
+    this.#pace = pace;
+    this.#freeMs = 0;
+    this.#resume();
   }
 
   cut(): void {
@@ -68,8 +76,14 @@ export class PacedPipe {
     this.#queued = 0;
   }
 
+  get #queueBytesMax(): number {
+    const { bytesPerSecond, delayMs } = this.#pace;
+    if (!Number.isFinite(bytesPerSecond)) return Number.POSITIVE_INFINITY;
+    return QUEUE_BYTES_MAX + (bytesPerSecond * delayMs) / 1_000;
+  }
+
   #take(bytes: Buffer): void {
-    const { bytesPerSecond, delayMs } = this.#options;
+    const { bytesPerSecond, delayMs } = this.#pace;
     const now = performance.now();
     if (!Number.isFinite(bytesPerSecond)) {
       this.#pieces.push({ bytes, arrivesMs: now + delayMs });

@@ -42,3 +42,19 @@ export async function park(tx: Transaction<EdgeLinkTables>, block: ParkedBlock):
     .onConflict((oc) => oc.doNothing())
     .execute();
 }
+
+/** The bytes are for a person to look at; the record of what was refused stays. */
+const BYTES_KEPT_MICROS = 90n * 86_400_000_000n;
+
+/** Lets go of the bytes of blocks that were parked 90 days ago. */
+export async function forgetParkedBytes(
+  tx: Transaction<EdgeLinkTables>,
+  nowMicros: bigint,
+): Promise<void> {
+  await tx
+    .updateTable('parked_blocks')
+    .set({ bytes: null })
+    .where('bytes', 'is not', null)
+    .where('parked_at', '<', nowMicros - BYTES_KEPT_MICROS)
+    .execute();
+}

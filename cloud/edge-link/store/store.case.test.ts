@@ -16,10 +16,12 @@ import {
   RECENT_BLOCKS_KEPT,
 } from './lane-positions.ts';
 import { edgeLinkMigrations } from './migrations.ts';
+import { forgetParkedBytes } from './parked-blocks.ts';
 import type { EdgeLinkTables } from './tables.ts';
 
 const TOPIC = 'telemetry.batches';
 const KEY = { gatewayId: 'gw_1', incarnation: 'i-1', lane: 'telemetry' } as const;
+const DAY_MICROS = 86_400_000_000n;
 const TURNS = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(32));
 const occasion = {
   nowMicros: 1_000_000n,
@@ -70,6 +72,12 @@ describe.each(TECHNOLOGIES)('edge-link store: $title', ({ technology, skip }) =>
       const rows = await parked();
       expect(rows.map(({ reason }) => reason).toSorted()).toEqual(['conflict', 'partly-covered']);
       expect(rows[0]?.bytes).toBeInstanceOf(Uint8Array);
+      const forget = (days: bigint) =>
+        sql.transaction((tx) => forgetParkedBytes(tx, rows[0]!.parked_at + days * DAY_MICROS));
+      await forget(90n);
+      expect((await parked()).map(({ bytes }) => bytes)).not.toContain(null);
+      await forget(91n);
+      expect((await parked()).map(({ bytes }) => bytes)).toEqual([null, null]);
     });
 
     it('are the same when two consumers hold the partition at once', async () => {

@@ -74,7 +74,8 @@ export class Appender {
     const records = group.flatMap((call) => call.records);
     let positions: LogPosition[] | undefined;
     try {
-      positions = await writer.write('append', file.options, records, world.clock.now());
+      const nowMs = world.clock.now();
+      positions = await writer.write('append', file.options, { records, nowMs });
       if (!positions && this.#lockIsLate()) {
         throw new AppError('UNAVAILABLE', `the topic ${file.topic} is locked by another process`);
       }

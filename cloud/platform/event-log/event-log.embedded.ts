@@ -19,9 +19,8 @@ import type {
   SubscribeOptions,
 } from './event-log.ts';
 import { GroupsFile } from './groups-file.ts';
-import { LogFiles } from './log-files.ts';
 import type { LogWorld } from './log-world.ts';
-import { inlineWriter, type LogWriter } from './log-writer.ts';
+import { type LogWriter, openLogWriter } from './log-writer.ts';
 import { OffsetCommits } from './offset-commits.ts';
 import { partitionOfKey } from './partition-of-key.ts';
 import { Peers } from './peers.ts';
@@ -56,14 +55,9 @@ interface OpenTopic extends RetainedTopic {
  * with another partition count.
  */
 export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<EventLog> {
-  return new EmbeddedLog(options, await openWriter(options));
-}
-
-async function openWriter({ dir, runtime, writes }: EmbeddedLogOptions): Promise<LogWriter> {
-  const groupsPath = groupsPathIn(dir);
-  if (writes !== 'thread') return inlineWriter(new LogFiles(groupsPath, runtime.steps));
-  const { threadWriter } = await import('./thread-writer.sqlite.ts');
-  return threadWriter({ groupsPath, runtime });
+  const { dir, runtime, writes = 'inline' } = options;
+  const writer = await openLogWriter(writes, { groupsPath: groupsPathIn(dir), runtime });
+  return new EmbeddedLog(options, writer);
 }
 
 function groupsPathIn(dir: string): string {

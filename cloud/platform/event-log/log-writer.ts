@@ -1,6 +1,7 @@
+import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { LogPosition, LogRecord } from './event-log.ts';
 import type { OffsetCommit } from './groups-file.ts';
-import type { LogFiles } from './log-files.ts';
+import { LogFiles } from './log-files.ts';
 import type { Cursor, ExpireOptions, TopicFileOptions } from './topic-file.ts';
 
 /**
@@ -11,8 +12,7 @@ const WRITES = {
   append: (
     files: LogFiles,
     topic: TopicFileOptions,
-    records: readonly LogRecord[],
-    nowMs: number,
+    { records, nowMs }: { readonly records: readonly LogRecord[]; readonly nowMs: number },
   ): LogPosition[] | undefined => files.topic(topic).append(records, nowMs),
   expire: (files: LogFiles, topic: TopicFileOptions, options: ExpireOptions): Cursor =>
     files.topic(topic).expire(options),
@@ -42,6 +42,26 @@ export interface LogWriter {
   close(): Promise<void>;
 }
 
+export interface LogWriterOptions {
+  readonly groupsPath: string;
+  readonly runtime: Pick<Runtime, 'steps' | 'log'>;
+}
+
+/**
+ * `thread`: in a thread of its own, so that no sync holds the event loop up. `inline`: on the
+ * caller's own thread, for simulations and tests, where another one would take the order of things
+ * out of their hands.
+ */
+export async function openLogWriter(
+  writes: 'thread' | 'inline',
+  options: LogWriterOptions,
+): Promise<LogWriter> {
+  if (writes === 'inline')
+    return inlineWriter(new LogFiles(options.groupsPath, options.runtime.steps));
+  const { threadWriter } = await import('./log-writer.thread.ts');
+  return threadWriter(options);
+}
+
 /** Runs one write on the files, on whatever thread this is. */
 export function perform<N extends WriteName>(
   files: LogFiles,
@@ -55,11 +75,7 @@ export function perform<N extends WriteName>(
   return write(files, ...what);
 }
 
-/**
- * Writes on the caller's own thread: for simulations and tests, where a thread of its own would
- * take the order of things out of their hands.
- */
-export function inlineWriter(files: LogFiles): LogWriter {
+function inlineWriter(files: LogFiles): LogWriter {
   return {
     write: async (name, ...what) => perform(files, name, what),
     close: async () => files.close(),

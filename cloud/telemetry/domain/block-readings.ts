@@ -37,7 +37,7 @@ export function readingsOf(
     const source = sources.at(record.device ?? record.topic, channel);
     const receipt = { receivedTime: receivedTimeOf(record), sequence: firstSequence + index };
     if (channel !== undefined && source.scan(scanner, payload)) {
-      source.keepScanned(scanner, payload, occasionOf(scanner, receipt));
+      source.keepScanned(scanner, occasionOf(scanner, receipt));
     } else keepMeasured(source, record, receipt);
   }
   return sources.series;

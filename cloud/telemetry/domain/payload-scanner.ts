@@ -89,6 +89,17 @@ export class PayloadScanner {
   #number = 0;
   #kind: 'number' | 'boolean' | 'text' = 'number';
 
+  /** A copy of the text that the field holds; `known` itself where it is the same. */
+  text(field: number, known: Uint8Array): Uint8Array {
+    const from = this.textFrom[field]!;
+    const to = this.textTo[field]!;
+    let isSame = known.byteLength === to - from;
+    for (let index = 0; isSame && index < known.byteLength; index++) {
+      isSame = known[index] === this.#bytes[from + index];
+    }
+    return isSame ? known : this.#bytes.slice(from, to);
+  }
+
   /** False when the payload has another shape, or cannot be told without `measure`. */
   scan(payload: Uint8Array, { keys }: PayloadShape): boolean {
     this.#bytes = payload;

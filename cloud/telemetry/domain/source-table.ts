@@ -86,13 +86,12 @@ export class Source {
     return true;
   }
 
-  /** Keeps what the last scan found in the payload. */
-  keepScanned(scanner: PayloadScanner, payload: Uint8Array, occasion: Occasion): void {
+  /** Keeps what the last scan found. */
+  keepScanned(scanner: PayloadScanner, occasion: Occasion): void {
     for (let field = 0; field < this.#series.length; field++) {
       const series = this.#series[field]!;
-      const to = scanner.textTo[field]!;
-      if (to === 0) series.number(occasion, scanner.numbers[field]!);
-      else series.text(occasion, payload, scanner.textFrom[field]!, to);
+      if (scanner.textTo[field] === 0) series.number(occasion, scanner.numbers[field]!);
+      else series.text(occasion, scanner, field);
     }
   }
 
@@ -120,7 +119,7 @@ class OpenSeries implements SeriesReadings {
   #hour = Number.NaN;
   #columns = emptyColumns();
   /** Most texts of a channel are the same, such as its unit: one copy stands for all. */
-  #text = new Uint8Array();
+  #text: Uint8Array = new Uint8Array();
 
   constructor(device: string, metric: string, all: SeriesReadings[]) {
     this.device = device;
@@ -143,10 +142,10 @@ class OpenSeries implements SeriesReadings {
     columns.values.push(value);
   }
 
-  text(occasion: Occasion, payload: Uint8Array, from: number, to: number): void {
+  text(occasion: Occasion, scanner: PayloadScanner, field: number): void {
     const columns = this.#columnsAt(occasion.time);
     pushOccasion(columns, occasion, occasion.flags | FLAG_TEXT);
-    if (!isSame(this.#text, payload, from, to)) this.#text = payload.slice(from, to);
+    this.#text = scanner.text(field, this.#text);
     columns.values.push(columns.texts.push(this.#text) - 1);
   }
 
@@ -167,12 +166,4 @@ function pushOccasion(columns: ReadingColumns, occasion: Occasion, flags: number
   columns.receivedTimes.push(occasion.receivedTime);
   columns.sequences.push(occasion.sequence);
   columns.flags.push(flags);
-}
-
-function isSame(text: Uint8Array, payload: Uint8Array, from: number, to: number): boolean {
-  if (text.byteLength !== to - from) return false;
-  for (let index = 0; index < text.byteLength; index++) {
-    if (text[index] !== payload[from + index]) return false;
-  }
-  return true;
 }

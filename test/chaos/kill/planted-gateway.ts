@@ -29,6 +29,12 @@ function bugs(
         clock.after(COMMIT_DELAY_MS, () => void buffer.append(message));
         return { kind: 'stored', sequence: 0n };
       },
+      offer(message, by): AppendOutcome {
+        clock.after(COMMIT_DELAY_MS, () => void buffer.append(message));
+        by.joined = {};
+        queueMicrotask(() => by.settled({ kind: 'durable' }));
+        return { kind: 'stored', sequence: 0n };
+      },
     },
     'delete-before-acknowledgement': {
       async read(head): Promise<Block> {

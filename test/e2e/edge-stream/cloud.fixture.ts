@@ -105,7 +105,11 @@ export async function authorityIn(dir: string, runtime: Runtime): Promise<Certif
   return openX509Authority({ secrets: openFileSecrets({ dir, runtime }), clock, random });
 }
 
-async function issueClient(authority: CertificateAuthority, gatewayId: string, validityMs: number) {
+export async function issueClient(
+  authority: CertificateAuthority,
+  gatewayId: string,
+  validityMs: number,
+) {
   const keys = await promisify(generateKeyPair)('ec', { namedCurve: 'P-256' });
   const { certificate } = await authority.issue({
     purpose: 'client',

@@ -6,6 +6,7 @@ import { bufferSettingsSchema } from '@holdfast/edge/buffer/buffer-settings.ts';
 import { openBuffer } from '@holdfast/edge/buffer/open-buffer.ts';
 import type { GatewayCredentials } from '@holdfast/edge/identity/credentials.ts';
 import { grpcLinks } from '@holdfast/edge/uplink/link.grpc.ts';
+import type { OpenLink } from '@holdfast/edge/uplink/link.ts';
 import { uplinkSettingsSchema } from '@holdfast/edge/uplink/settings.ts';
 import { openUplink, type Uplink } from '@holdfast/edge/uplink/uplink.ts';
 import type { Lane } from '@holdfast/shared/contracts/lanes.ts';
@@ -29,6 +30,8 @@ export interface GatewayOptions {
   readonly credentials: () => GatewayCredentials;
   readonly settings?: Record<string, number>;
   readonly runtime?: Runtime;
+  /** Puts something between the uplink and its line. */
+  readonly openLink?: (open: OpenLink) => OpenLink;
 }
 
 export async function startGateway(options: GatewayOptions): Promise<GatewayWorld> {
@@ -43,7 +46,7 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayWorl
     identity: options.credentials,
     settings,
     runtime,
-    openLink: grpcLinks({ runtime, settings }),
+    openLink: (options.openLink ?? asItIs)(grpcLinks({ runtime, settings })),
     softwareVersion: '0.1.0',
   });
   await uplink.module.start();
@@ -64,6 +67,8 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayWorl
     },
   };
 }
+
+const asItIs = (open: OpenLink): OpenLink => open;
 
 function message(count: number, changes: Partial<AcceptedMessage> = {}): AcceptedMessage {
   const lane: Lane = changes.lane ?? 'telemetry';

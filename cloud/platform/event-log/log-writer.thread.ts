@@ -1,16 +1,10 @@
 import { type Transferable, Worker } from 'node:worker_threads';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
-import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import { errorFromThread } from '@holdfast/shared/runtime/thread-error.ts';
 import { keepSteps } from '@holdfast/shared/runtime/thread-steps.ts';
 import type { LogRecord } from './event-log.ts';
-import type { ThreadAnswer, ThreadRequest, ThreadStart } from './log-thread.sqlite.ts';
-import type { LogWriter, WriteArguments, WriteName } from './log-writer.ts';
-
-export interface ThreadWriterOptions {
-  readonly groupsPath: string;
-  readonly runtime: Pick<Runtime, 'steps' | 'log'>;
-}
+import type { ThreadAnswer, ThreadRequest, ThreadStart } from './log-files.thread.ts';
+import type { LogWriter, LogWriterOptions, WriteArguments, WriteName } from './log-writer.ts';
 
 interface Waiting {
   readonly resolve: (result: unknown) => void;
@@ -27,7 +21,7 @@ interface Thread {
  * Writes the log's files in a thread of its own: a commit stands still until the disk has it, and
  * the event loop must not. A thread that ended is followed by another at the next write.
  */
-export function threadWriter(options: ThreadWriterOptions): LogWriter {
+export function threadWriter(options: LogWriterOptions): LogWriter {
   let thread: Thread | undefined;
   let closing = false;
   const start = (): Thread =>
@@ -55,11 +49,11 @@ export function threadWriter(options: ThreadWriterOptions): LogWriter {
 }
 
 function startThread(
-  { groupsPath, runtime }: ThreadWriterOptions,
+  { groupsPath, runtime }: LogWriterOptions,
   onEnd: (thread: Thread, cause: unknown) => void,
 ): Thread {
   const { gate, pass } = keepSteps(runtime.steps);
-  const worker = new Worker(new URL('./log-thread.sqlite.ts', import.meta.url), {
+  const worker = new Worker(new URL('./log-files.thread.ts', import.meta.url), {
     workerData: { groupsPath, gate } satisfies ThreadStart,
     transferList: gate ? [gate.replies] : [],
   });
@@ -92,9 +86,9 @@ interface Packed {
 
 function requestOf(name: WriteName, what: WriteArguments<WriteName>): Packed {
   if (name !== 'append') return { request: { name, what }, transfers: [] };
-  const [topic, records, nowMs] = what as WriteArguments<'append'>;
+  const [topic, { records, nowMs }] = what as WriteArguments<'append'>;
   const { packed, bytes } = packedRecords(records);
-  return { request: { name, what: [topic, packed, nowMs] }, transfers: [bytes] };
+  return { request: { name, what: [topic, { records: packed, nowMs }] }, transfers: [bytes] };
 }
 
 /**

@@ -1,0 +1,30 @@
+import { expect } from 'vitest';
+import { POWER_PLANTS, type PowerPlant } from './plants.ts';
+import { type PowerReport, runPower } from './power.ts';
+import { whyNoTrace } from './strace.ts';
+
+/** The short form of the torture, for `npm test`. */
+const CYCLES = Number(process.env['HOLDFAST_TORTURE_CYCLES'] ?? 8);
+const EVENTS = 1;
+/** A cut must meet the planted bug: it gets so many cycles; the torture itself runs longer. */
+const PLANTED_CYCLES = 40;
+export const SEED = Number(process.env['HOLDFAST_SEED'] ?? 20_261);
+
+export const withoutTrace = whyNoTrace();
+
+export function shortRun(options: { seed: number; plant?: PowerPlant }): Promise<PowerReport> {
+  const cycles = options.plant ? PLANTED_CYCLES : CYCLES;
+  const untilFound = options.plant !== undefined;
+  return runPower({ ...options, cycles, untilFound, eventCount: EVENTS, progress: () => {} });
+}
+
+export async function expectPlantFound(plant: PowerPlant): Promise<void> {
+  const { verdict } = await shortRun({ seed: SEED, plant });
+  expect(verdict.lost + verdict.duplicated + verdict.failedStarts).toBeGreaterThan(0);
+}
+
+/** CI plants every bug; a person's run plants the one of them that its seed draws. */
+export function drawPowerPlants(): readonly PowerPlant[] {
+  const plants = Object.keys(POWER_PLANTS) as PowerPlant[];
+  return process.env['CI'] ? plants : [plants[Math.abs(SEED) % plants.length]!];
+}
