@@ -1,4 +1,6 @@
 #!/usr/bin/env node
-import { createProgram } from './cli/program.ts';
+import { keepYoungGenerationSmall } from '@holdfast/shared/runtime/memory.ts';
 
+keepYoungGenerationSmall();
+const { createProgram } = await import('./cli/program.ts');
 await createProgram().parseAsync();

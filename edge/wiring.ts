@@ -8,8 +8,9 @@ import { openSqliteSessions } from './broker/persistence/session-persistence.sql
 import type { Buffer as GatewayBuffer } from './buffer/buffer.ts';
 import { openBufferStore } from './buffer/buffer-file.sqlite.ts';
 import { openBuffer } from './buffer/open-buffer.ts';
+import { openFsVolume } from './buffer/retention/volume.fs.ts';
 import type { GatewayCredentials } from './identity/credentials.ts';
-import { loadCredentials } from './identity/identity-file.ts';
+import { loadCredentials, mendIdentity } from './identity/identity-file.ts';
 import { openRenewal, type Renewal } from './identity/renewal.ts';
 import type { GatewaySettings } from './settings.ts';
 import { grpcLinks } from './uplink/link.grpc.ts';
@@ -40,6 +41,11 @@ export function wireGateway(options: {
   readonly decoration?: Decoration;
 }): GatewayParts {
   const { settings, runtime, decoration = {} } = options;
+  const volume = openFsVolume({
+    folder: settings.dataDir,
+    reserveBytes: settings.buffer.reserveBytes,
+    filling: (bytes) => runtime.random.bytes(bytes),
+  });
   const store = openBufferStore(join(settings.dataDir, 'buffer.sqlite'), runtime, {
     writes: 'thread',
   });
@@ -48,8 +54,11 @@ export function wireGateway(options: {
     runtime,
     settings: settings.buffer,
     clockConfirmed: () => clockConfirmed,
+    volume,
   });
   const buffer = decoration.buffer?.(opened.buffer) ?? opened.buffer;
+  const setAside = mendIdentity(settings.dataDir, runtime.clock.nowMicros());
+  if (setAside) runtime.log.error({ setAside }, 'the identity was damaged: it was set aside');
   const credentials = credentialsOr(settings.dataDir);
   const persistence = openSqliteSessions({
     path: join(settings.dataDir, 'sessions.sqlite'),

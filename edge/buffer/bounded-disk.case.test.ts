@@ -8,7 +8,7 @@ import { seededRandom } from '@holdfast/shared/runtime/random.ts';
 import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { message, sealedOf, type World, world } from './buffer.case.fixture.ts';
-import type { BlockHead, Buffer as GatewayBuffer } from './buffer.ts';
+import { type BlockHead, type Buffer as GatewayBuffer, PAYLOAD_BYTES_MAX } from './buffer.ts';
 
 const MIB = 1024 * 1024;
 const BUDGET = MIB;
@@ -169,6 +169,15 @@ describe('what was handed out', () => {
 });
 
 describe('a message that finds no room', () => {
+  it('gets it at once where telemetry can go, however large it is', async () => {
+    for (let round = 0; round < 20; round++) {
+      const outcome = await buffer.append(text('telemetry', PAYLOAD_BYTES_MAX));
+      expect(outcome.kind).toBe('stored');
+    }
+    expectBalance();
+    expect(ledgerOf('telemetry').dropped).toBeGreaterThan(10);
+  });
+
   it('waits, with those behind it, and is stored in order when there is some', async () => {
     // Nothing of stock may go, and it goes beyond the budget of the others.
     for (let round = 0; round < 60; round++) await buffer.append(text('stock', 20_000));

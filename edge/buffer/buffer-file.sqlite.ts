@@ -102,7 +102,10 @@ function openOrCreate(
 ): Omit<OpenedStore, 'quarantined'> {
   const database = openBufferPages(path);
   try {
-    if (tableCount(database) === 0n) createBuffer(database, runtime);
+    if (tableCount(database) === 0n) {
+      if (readMark(path)) throw new AppError('STORE_DAMAGED', 'the buffer holds nothing, and did');
+      createBuffer(database, runtime);
+    }
     checkFormat(database, path);
     assertDurable(database);
     if (!isSalvaged) judgePositions(database, path, runtime);

@@ -124,11 +124,16 @@ function transactions(database: Database, { steps }: Pick<Runtime, 'steps'>) {
     try {
       transaction.immediate();
     } catch (cause) {
-      if (sqliteCode(cause) !== 'SQLITE_FULL') throw cause;
+      if (!isDiskFull(cause)) throw cause;
       throw new AppError('BUFFER_FULL', 'the disk is full', { cause });
     }
     steps.reach(`buffer.${step}.committed`);
   };
+}
+
+/** Without room for the shared index of its log, SQLite names a failed write, not a full disk. */
+function isDiskFull(cause: unknown): boolean {
+  return ['SQLITE_FULL', 'SQLITE_IOERR_SHMSIZE'].includes(sqliteCode(cause));
 }
 
 type Statements = ReturnType<typeof prepareStatements>;

@@ -92,33 +92,6 @@ describe('append', () => {
     }
     expect(await payloads(buffer, sealedOf(buffer, 'telemetry'))).toHaveLength(4112);
   });
-
-  it('answers "full" beyond the budget, and the stock lane has a reserve beyond that', async () => {
-    await buffer.close();
-    buffer = place.open({ bytesMax: 1024 * 1024 });
-    const payload = Buffer.alloc(PAYLOAD_BYTES_MAX, 'x');
-    const kinds = [];
-    for (let at = 0; at < 8; at++) kinds.push((await buffer.append(message({ payload }))).kind);
-    expect(kinds).toContain('stored');
-    expect(kinds.at(-1)).toBe('full');
-    const stock = await buffer.append(message({ payload, lane: 'stock' }));
-    expect(stock.kind).toBe('stored');
-    expect(await buffer.append(message({ payload, lane: 'event' }))).toEqual({
-      kind: 'full',
-      lane: 'event',
-    });
-  });
-
-  it('takes again when blocks are freed', async () => {
-    await buffer.close();
-    buffer = place.open({ bytesMax: 1024 * 1024 });
-    const payload = Buffer.alloc(PAYLOAD_BYTES_MAX, 'x');
-    let last = 0;
-    while ((await buffer.append(message({ payload }))).kind === 'stored') last += 1;
-    await buffer.seal('telemetry');
-    await buffer.acknowledge(buffer.incarnation, 'telemetry', upTo(last));
-    expect((await buffer.append(message({ payload }))).kind).toBe('stored');
-  });
 });
 
 describe('device keys', () => {

@@ -7,6 +7,9 @@ export const SHARE_MAX = 0.75;
 /** Blocks of a kind in flight, however small they are: both ends remember each. */
 export const BLOCKS_IN_FLIGHT_MAX = 256;
 
+/** More than this is no use to one line, whatever the cloud grants. */
+export const CREDIT_BYTES_MAX = 64 * 1024 * 1024;
+
 export const SEND_KINDS = ['live', 'backlog'] as const;
 export type SendKind = (typeof SEND_KINDS)[number];
 
@@ -20,17 +23,18 @@ export interface Credits {
   grant(bytes: number): void;
 }
 
-/** `windowBytes` is what the Welcome granted. */
-export function createCredits(windowBytes: number): Credits {
+/** `welcomeBytes` is what the Welcome granted. */
+export function createCredits(welcomeBytes: number): Credits {
   const inFlight: Record<SendKind, number> = { live: 0, backlog: 0 };
   const blocks: Record<SendKind, number> = { live: 0, backlog: 0 };
-  let available = windowBytes;
+  let available = welcomeBytes;
+  const windowBytes = (): number => Math.max(0, available) + inFlight.live + inFlight.backlog;
   return {
     allows(kind, bytes) {
       // One block always goes: credits below a block's size must not stop the gateway for ever.
       if (blocks.live + blocks.backlog === 0) return true;
       if (bytes > available || blocks[kind] >= BLOCKS_IN_FLIGHT_MAX) return false;
-      return blocks[kind] === 0 || inFlight[kind] + bytes <= windowBytes * SHARE_MAX;
+      return blocks[kind] === 0 || inFlight[kind] + bytes <= windowBytes() * SHARE_MAX;
     },
     take(kind, bytes) {
       blocks[kind]++;
@@ -42,7 +46,7 @@ export function createCredits(windowBytes: number): Credits {
       inFlight[kind] -= bytes;
     },
     grant(bytes) {
-      available = Math.min(windowBytes, available + bytes);
+      available = Math.min(CREDIT_BYTES_MAX, available + bytes);
     },
   };
 }

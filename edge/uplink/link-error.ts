@@ -6,6 +6,8 @@ export interface LinkFailure {
   readonly details: string;
   /** The cloud's own error code, when it gave one. */
   readonly code: string | undefined;
+  /** When it wants to be asked again, milliseconds from now. */
+  readonly retryAfterMs?: number | undefined;
   readonly cause: unknown;
 }
 
@@ -27,7 +29,10 @@ const EXPIRED = /certificate has expired|certificate is not yet valid/i;
  */
 export function linkError(failure: LinkFailure, certificate: CertificateAge): AppError {
   const { details, cause } = failure;
-  if (isErrorCode(failure.code)) return new AppError(failure.code, details, { cause });
+  if (isErrorCode(failure.code)) {
+    const { code, retryAfterMs } = failure;
+    return new AppError(code, details, { cause, ...(retryAfterMs && { retryAfterMs }) });
+  }
   if (FOREIGN_AUTHORITY.test(details)) {
     return new AppError('CA_MISMATCH', "the cloud's certificate is of another authority", {
       cause,

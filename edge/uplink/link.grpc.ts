@@ -112,7 +112,9 @@ function addressOf(target: string): string | undefined {
 
 function errorOf(error: ServiceError, identity: GatewayCredentials, clock: Clock): AppError {
   const [code] = error.metadata?.get('holdfast-code') ?? [];
-  const failure = { details: error.details, code: code?.toString(), cause: error };
+  const [retryAfter] = error.metadata?.get('holdfast-retry-after-ms') ?? [];
+  const retryAfterMs = retryAfter ? Number(retryAfter) : undefined;
+  const failure = { details: error.details, code: code?.toString(), retryAfterMs, cause: error };
   const expiresAtMs = new X509Certificate(identity.certificate).validToDate.getTime();
   return linkError(failure, { expiresAtMs, nowMs: clock.now() });
 }

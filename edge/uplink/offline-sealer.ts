@@ -3,10 +3,11 @@ import type { Clock, Timer } from '@holdfast/shared/runtime/clock.ts';
 import { BLOCK_RECORDS_MAX, type Buffer } from '../buffer/buffer.ts';
 
 /**
- * What is unsealed for so long is sealed however little it is. Rarely: a small block takes more
- * space for each message, and what is written meanwhile is written once more.
+ * What is unsealed for so long is sealed however little it is. Blocks would be smaller by a tenth
+ * if they were cut at full size only, but then the groups are written once more before they go: by
+ * the file's checkpoint, into the file itself.
  */
-export const OFFLINE_SEAL_MS = 900_000;
+export const OFFLINE_SEAL_MS = 60_000;
 
 export interface OfflineSealerOptions {
   readonly buffer: Pick<Buffer, 'incarnation' | 'positions' | 'seal' | 'onCommitted'>;

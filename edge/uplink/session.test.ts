@@ -73,6 +73,7 @@ function welcome(creditBytes: number, durable: PositionSet) {
     ],
     timeUnixMicros: 0n,
     creditBytes: BigInt(creditBytes),
+    retrySpreadMs: 0,
     turn: TURN,
   };
 }

@@ -22,6 +22,7 @@ import { createReporter, type Reporter } from './reporter.ts';
 import { UplinkSession } from './session.ts';
 import type { Effect, LaneOf, Outgoing, Phase, SessionEvent } from './session-table.ts';
 import type { UplinkSettings } from './settings.ts';
+import { settledStock } from './stock-gap.ts';
 
 export interface UplinkStreamDeps {
   readonly buffer: GatewayBuffer;
@@ -36,6 +37,8 @@ export interface UplinkStreamDeps {
   readonly blockSize: BlockSize;
   /** Told when blocks may flow, with the lines that were drawn. */
   readonly onStreaming: (lines: ReadonlyMap<Lane, bigint>) => void;
+  /** Told over how long the fleet is to come back when this stream is lost. */
+  readonly onRetrySpread: (spreadMs: number) => void;
   /** Told the cloud's clock, microseconds since 1970, at each Welcome. */
   readonly onCloudTime: (unixMicros: bigint) => void;
 }
@@ -64,6 +67,7 @@ export class UplinkStream {
   readonly #pace = new LinePace();
   readonly #reporter: Reporter;
   readonly #forgetBuffer: () => void;
+  readonly #stockTold: bigint;
   readonly #linkOver = Promise.withResolvers<void>();
   #sealer: LiveSealer | undefined;
   #watchdog: Timer | undefined;
@@ -89,6 +93,7 @@ export class UplinkStream {
     const { softwareVersion, credentials } = deps;
     const { gatewayId } = credentials;
     const { incarnation, turn } = buffer;
+    this.#stockTold = settledStock(positions);
     const hello = helloFrame({ gatewayId, incarnation, turn, softwareVersion, positions });
     this.#link = deps.openLink(credentials, {
       onOpen: () => void this.#link.send(hello),
@@ -138,7 +143,10 @@ export class UplinkStream {
       steps.reach('uplink.ack.received');
       this.#isProven = true;
     }
-    if (frame?.$case === 'welcome') this.#deps.onCloudTime(frame.value.timeUnixMicros);
+    if (frame?.$case === 'welcome') {
+      this.#deps.onCloudTime(frame.value.timeUnixMicros);
+      this.#deps.onRetrySpread(frame.value.retrySpreadMs);
+    }
     const event = eventOf(frame);
     if (event) this.#on(event);
   }
@@ -195,7 +203,7 @@ export class UplinkStream {
     const lines = new Map<Lane, bigint>();
     for (const lane of LANES) lines.set(lane, await this.#drawLine(lane));
     this.#lines = lines;
-    this.#on({ kind: 'prepared', lines });
+    if (!this.#endAtGap()) this.#on({ kind: 'prepared', lines });
   }
 
   /**
@@ -217,6 +225,14 @@ export class UplinkStream {
     return straddling?.range.last ?? accepted;
   }
 
+  /** True when the stream had to end, so that the cloud hears of a gap in stock. */
+  #endAtGap(): boolean {
+    if (settledStock(this.#deps.buffer.positions()) === this.#stockTold) return false;
+    const error = new AppError('UNAVAILABLE', 'some of stock was set aside: the cloud is told');
+    this.#over({ kind: 'ended', error, retryNow: true, isProven: this.#isProven }, 'cancel');
+    return true;
+  }
+
   #stream(turn: Buffer): void {
     const { buffer, blockSize, runtime, settings } = this.#deps;
     void this.#link.send(turnHeldFrame(turn));
@@ -228,6 +244,7 @@ export class UplinkStream {
       liveSealMs: settings.liveSealMs,
       isWaiting: (lane) => this.#session.hasLiveWaiting(lane),
       onSealed: () => {
+        if (this.#endAtGap()) return;
         this.#reporter.changed();
         void this.#pump();
       },

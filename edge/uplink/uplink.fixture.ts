@@ -99,6 +99,8 @@ export class MemoryBuffer {
     this.settle(range);
   }
 
+  async forgetSent(): Promise<void> {}
+
   ledger() {
     return [];
   }

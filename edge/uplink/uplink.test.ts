@@ -76,6 +76,7 @@ const WELCOME: Answer = {
     positions: [],
     timeUnixMicros: 0n,
     creditBytes: 1_000_000n,
+    retrySpreadMs: 0,
     turn: Buffer.alloc(16, 7),
   },
 };
@@ -109,6 +110,7 @@ describe('the order of a stream', () => {
     await stream();
     expect(cloud.last.kinds()).toEqual(['hello']);
     disk.resolve();
+    await clock.advance(0);
     await clock.advance(0);
     expect(cloud.last.kinds()).toEqual(['hello', 'turnHeld', 'report', 'block']);
     expect(steps).toEqual(['uplink.turn.held', 'uplink.block.before-send', 'uplink.block.sent']);

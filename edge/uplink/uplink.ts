@@ -65,6 +65,7 @@ class ReconnectingUplink {
   readonly #meters;
   readonly #stopping = new AbortController();
   readonly #blockSize = new BlockSize();
+  #spreadMs = 0;
   #phase: UplinkState['phase'] = 'stopped';
   #error: AppError | undefined;
   #lines: ReadonlyMap<Lane, bigint> = new Map();
@@ -136,6 +137,9 @@ class ReconnectingUplink {
         blockSize: this.#blockSize,
         connectedDevices: this.#options.connectedDevices ?? (() => 0),
         onStreaming: (lines) => this.#streaming(lines),
+        onRetrySpread: (spreadMs) => {
+          this.#spreadMs = spreadMs;
+        },
         onCloudTime: this.#options.onCloudTime ?? (() => {}),
       });
       this.#stream = stream;
@@ -176,7 +180,7 @@ class ReconnectingUplink {
     const fraction = runtime.random.fraction();
     const delayMs = retryNow
       ? settings.retryDelayMsMin
-      : retryDelayMs(settings, { failures, error, fraction });
+      : retryDelayMs(settings, { failures, error, fraction, spreadMs: this.#spreadMs });
     const stopped = Symbol('stopped');
     const slept = await runtime.clock.sleep(delayMs, signal).catch(() => stopped);
     return slept !== stopped;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
+  existsSync,
   fchmodSync,
   fstatSync,
   fsyncSync,
@@ -76,6 +77,14 @@ export function readFileIfThere(path: string): Buffer | undefined {
   }
 }
 
+/** Renames a damaged file aside, so that it can be read later; returns its new name. */
+export function setAsideFile(path: string, atMicros: bigint): string {
+  const target = `${path}.damaged-${atMicros}`;
+  renameSync(path, target);
+  syncFolder(dirname(path));
+  return target;
+}
+
 /** A file's bytes by their place, however large it is. */
 export interface ByteFile {
   readonly size: number;
@@ -129,13 +138,22 @@ export function openScratchFile(path: string, { mode }: WriteFileOptions): Scrat
  */
 export function ensureFolder(path: string, mode: number): void {
   const folder = resolve(path);
-  const first = mkdirSync(folder, { recursive: true, mode });
-  if (first === undefined) return;
-  // A new folder's name is an entry of its parent, so each parent is synced, up to the first that
-  // was there before.
-  for (let made = folder; ; made = dirname(made)) {
-    syncFolder(dirname(made));
-    if (made === first || made === dirname(made)) return;
+  const parent = dirname(folder);
+  // From the top, each name synced before anything is made below it: so the names above a folder
+  // that is there are safe, whoever was killed in here.
+  if (parent !== folder && !existsSync(folder)) ensureFolder(parent, mode);
+  const made = mkdirSync(folder, { recursive: true, mode }) !== undefined;
+  if (made) syncFolder(parent);
+  else syncFolderIfAllowed(parent);
+}
+
+/** Its own name is what may be left to sync, by who made it and was killed. */
+function syncFolderIfAllowed(path: string): void {
+  try {
+    syncFolder(path);
+  } catch (cause) {
+    // A folder that is closed to this user, or read-only, is one where this user made no name.
+    if (!['EACCES', 'EPERM', 'EROFS'].some((code) => hasCode(cause, code))) throw cause;
   }
 }
 

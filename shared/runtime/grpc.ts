@@ -114,7 +114,8 @@ const STATUS_BY_HTTP: Readonly<Record<number, status>> = {
 };
 
 /**
- * An error as a gRPC status; the code travels in the metadata as `holdfast-code`. Nothing internal
+ * An error as a gRPC status; the code travels in the metadata as `holdfast-code`, and when to try
+ * again as `holdfast-retry-after-ms`. Nothing internal
  * leaks.
  */
 export function toGrpcStatus(error: unknown, metadata: Metadata): Partial<ServiceError> {
@@ -122,6 +123,8 @@ export function toGrpcStatus(error: unknown, metadata: Metadata): Partial<Servic
     return { code: status.INTERNAL, details: 'internal error', metadata };
   }
   metadata.set('holdfast-code', error.code);
+  if (error.retryAfterMs !== undefined)
+    metadata.set('holdfast-retry-after-ms', String(error.retryAfterMs));
   const details = error.hint ? `${error.message}; ${error.hint}` : error.message;
   return { code: STATUS_BY_HTTP[error.status] ?? status.INTERNAL, details, metadata };
 }

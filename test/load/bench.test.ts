@@ -27,6 +27,22 @@ test('ends with one line of JSON that holds our figure, the peer’s and the rat
   expect(latency!.peers['fdatasync-4k']).toBeGreaterThan(0);
 });
 
+test('measures a footprint: memory, start, writes and what a drained buffer gives back', () => {
+  const gateway = ['--parts', 'memory,start,writes,month', '--backlog', '100', '--rounds', '1'];
+  const short = ['--seconds', '0.3', '--rate', '200', '--messages', '100'];
+  const done = bench('footprint', ...gateway, ...short, '--fills', '2', '--fill-messages', '200');
+  expect(done.stderr).toContain('start 1/1');
+  expect(done.status).toBe(0);
+  const last = done.stdout.trimEnd().split('\n').at(-1)!;
+  const { bench: name, rows } = JSON.parse(last) as { bench: string; rows: Row[] };
+  expect(name).toBe('footprint');
+  const row = (text: string): Row => rows.find(({ measure }) => measure.includes(text))!;
+  expect(row('resident memory').ours).toBeGreaterThan(10);
+  expect(row('to the first PUBACK').peers['empty start']).toBeGreaterThan(0);
+  expect(row('written ÷ accepted bytes, 10 msg/s').ours).toBeGreaterThan(1);
+  expect(row('when drained, last of 2 fills').ours).toBeGreaterThan(0);
+});
+
 test('answers --help, and refuses what it does not know', () => {
   expect(bench('--help')).toMatchObject({ status: 0, stdout: expect.stringContaining('ingest') });
   expect(bench('ingest', '--help').stdout).toContain('--rounds');

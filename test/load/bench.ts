@@ -1,8 +1,9 @@
 import type { Bench, Print } from './bench-shape.ts';
+import { drain } from './drain/drain.ts';
 import { footprint } from './footprint/footprint.ts';
 import { ingest } from './ingest/ingest.ts';
 
-const BENCHES: Readonly<Record<string, Bench>> = { ingest, footprint };
+const BENCHES: Readonly<Record<string, Bench>> = { ingest, drain, footprint };
 
 const HELP = `npm run bench -- NAME [options]
 

@@ -174,7 +174,7 @@ export class SimulatedStream {
       told: true,
     }));
     this.#holdings = createHoldings(greeted);
-    const welcome = { turn: this.#freshTurn, creditBytes: 800, nowMicros: 0n };
+    const welcome = { turn: this.#freshTurn, creditBytes: 800, retrySpreadMs: 0, nowMicros: 0n };
     this.out.push(welcomeFrame(greeted, welcome));
   }
 

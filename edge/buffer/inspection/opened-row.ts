@@ -6,6 +6,7 @@ import {
 import { laneToWire } from '@holdfast/shared/contracts/lanes.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { type DecodedBody, decodeBody, decompressBody } from '@holdfast/shared/lib/block-body.ts';
+import { decodeCondensed } from '@holdfast/shared/lib/condensed-body.ts';
 import type { StreamRow } from '../buffer-store.ts';
 import { rowChecksum } from '../row-checksum.ts';
 import { rowId } from '../row-id.ts';
@@ -14,14 +15,18 @@ import type { StoredRow } from './buffer-reader.ts';
 
 export type OpenedRow = IntactRow | { readonly kind: 'damaged'; readonly reason: string };
 
-export interface IntactRow {
+export type IntactRow = Intact &
+  (
+    | { readonly form: 'messages'; readonly body: DecodedBody }
+    /** Minutes that stand for the messages: the disk budget was used up. */
+    | { readonly form: 'summaries' }
+  );
+
+interface Intact {
   readonly kind: 'intact';
   readonly codec: 'none' | 'zstd';
-  /** Summaries stand for more messages than there are records. */
-  readonly form: 'messages' | 'summaries';
   /** In hexadecimal digits, with the name of its method. */
   readonly checksum: string;
-  readonly body: DecodedBody;
 }
 
 /** A row that is what was written: checksum, place, decodable, as many records as it says. */
@@ -42,7 +47,7 @@ function openGroup(stream: StreamRow, row: StoredRow, bytes: Uint8Array): Opened
   const sum = rowChecksum(rowId(stream.id, first), last, bytes);
   if (sum !== row.checksum) return damaged('its checksum is wrong');
   const checksum = `crc32:${sum.toString(16).padStart(8, '0')}`;
-  return counted(row, { codec: 'none', form: 'messages', checksum, body: decodeBody(bytes) });
+  return counted(row, { codec: 'none', checksum, body: decodeBody(bytes) });
 }
 
 function openBlock(stream: StreamRow, row: StoredRow, bytes: Uint8Array): OpenedRow {
@@ -53,12 +58,15 @@ function openBlock(stream: StreamRow, row: StoredRow, bytes: Uint8Array): Opened
   const isHere = block.incarnation === stream.incarnation && block.lane === laneToWire(stream.lane);
   const covers = block.firstSequence === first && BigInt(block.count) === last - first + 1n;
   if (!isHere || !covers) return damaged('it is the block of another place');
-  return counted(row, {
+  const intact = {
     codec: block.codec === Codec.CODEC_ZSTD ? 'zstd' : 'none',
-    form: block.form === BlockForm.BLOCK_FORM_CONDENSED ? 'summaries' : 'messages',
     checksum: `sha256/128:${block.checksum.toString('hex')}`,
-    body: decodeBody(decompressBody(block.codec, block.body)),
-  });
+  } as const;
+  const body = decompressBody(block.codec, block.body);
+  if (block.form !== BlockForm.BLOCK_FORM_CONDENSED)
+    return counted(row, { ...intact, body: decodeBody(body) });
+  decodeCondensed(body, block);
+  return { kind: 'intact', form: 'summaries', ...intact };
 }
 
 function decoded(bytes: Uint8Array): Block | undefined {
@@ -70,11 +78,13 @@ function decoded(bytes: Uint8Array): Block | undefined {
   }
 }
 
-function counted({ range }: StoredRow, opened: Omit<IntactRow, 'kind'>): OpenedRow {
+function counted(
+  { range }: StoredRow,
+  opened: Omit<Intact, 'kind'> & { readonly body: DecodedBody },
+): OpenedRow {
   const { count } = opened.body;
-  if (opened.form === 'messages' && BigInt(count) !== range.last - range.first + 1n)
-    return damaged(`it holds ${count} records`);
-  return { kind: 'intact', ...opened };
+  if (BigInt(count) !== range.last - range.first + 1n) return damaged(`it holds ${count} records`);
+  return { kind: 'intact', form: 'messages', ...opened };
 }
 
 function damaged(reason: string): OpenedRow {

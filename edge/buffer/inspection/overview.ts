@@ -1,4 +1,4 @@
-import { missing, sizeOf } from '@holdfast/shared/domain/ranges.ts';
+import { missing, sizeOf, union } from '@holdfast/shared/domain/ranges.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { receivedMicros } from '@holdfast/shared/lib/block-body.ts';
 import type { StreamRow } from '../buffer-store.ts';
@@ -21,7 +21,10 @@ export interface OldestPending {
 }
 
 export function laneOverview(reader: BufferReader, stream: StreamRow): LaneOverview {
-  const open = missing(endedOf(stream), stream.accepted);
+  // What is condensed still travels, but no longer as the messages that it was.
+  const condensed = stream.settled.map((settlement) => settlement.range);
+  const settled = union(endedOf(stream), { contiguous: 0n, ranges: condensed });
+  const open = missing(settled, stream.accepted);
   const pending = open.reduce(
     (sum, range) => sum + sizeOf({ contiguous: 0n, ranges: [range] }),
     0n,

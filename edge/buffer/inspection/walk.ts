@@ -53,11 +53,12 @@ export function* walk(
   }
 }
 
-/** What the lane no longer owes: acknowledged or settled. */
+/** What the lane no longer owes: acknowledged, or settled so that nothing of it travels. */
 export function endedOf(stream: StreamRow): PositionSet {
   const known = ENDED.get(stream);
   if (known) return known;
-  const ranges = stream.settled.map((settlement) => settlement.range);
+  const gone = stream.settled.filter(({ kind }) => kind !== 'condensed');
+  const ranges = gone.map((settlement) => settlement.range);
   const ended = union(stream.acknowledged, union(EMPTY_POSITION, { contiguous: 0n, ranges }));
   ENDED.set(stream, ended);
   return ended;

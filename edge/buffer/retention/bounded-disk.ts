@@ -53,6 +53,7 @@ export class BoundedDisk {
       ...options,
       sent: this.#sent,
       budget: () => this.#budget(),
+      wanted: () => this.#held?.wantedBytes ?? 0,
       settled: (stream, settlement) => this.#settled(stream, settlement),
       freed: () => this.#held?.retry(),
       onError,
@@ -69,7 +70,7 @@ export class BoundedDisk {
       commits,
       clock: this.#options.runtime.clock,
       onDiskFull: () => this.#full(),
-      onHeld: (lane, count) => this.#meters.held.set(count, { lane }),
+      onHeld: (lane, count) => this.#heldNow(lane, count),
     });
   }
 
@@ -129,6 +130,11 @@ export class BoundedDisk {
     this.#meters.reserved.set(this.#watch?.isReserved ? 1 : 0);
     this.#retention.nudge();
     this.#held?.retry();
+  }
+
+  #heldNow(lane: Lane, count: number): void {
+    this.#meters.held.set(count, { lane });
+    if (count > 0) this.#retention.nudge();
   }
 
   /** The reserve is given back at once: `stock` goes on, and what makes room can run. */

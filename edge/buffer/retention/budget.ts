@@ -54,7 +54,14 @@ export interface Pressure {
   readonly isSevere: boolean;
 }
 
-export function pressureOf(usedBytes: number, budget: number): Pressure {
+/** One message that wants a larger share of the budget is not worth what would have to go. */
+const WANTED_SHARE_MAX = 0.3;
+
+export function pressureOf(
+  used: number,
+  { budget, wanted }: { readonly budget: number; readonly wanted: number },
+): Pressure {
+  const usedBytes = used + (wanted <= budget * WANTED_SHARE_MAX ? wanted : 0);
   return {
     isHigh: usedBytes > budget * CONDENSE_ABOVE,
     isRaised: usedBytes > budget * CONDENSE_DOWN_TO,

@@ -59,6 +59,12 @@ export class HeldAppends {
     return this.#held.get(lane)!.length > 0;
   }
 
+  /** Of the largest that is next in its lane; nothing is given up for `stock`. */
+  get wantedBytes(): number {
+    const next = [this.#held.get('event')![0], this.#held.get('telemetry')![0]];
+    return Math.max(...next.map((call) => call?.message.payload.byteLength ?? 0));
+  }
+
   /** There may be room. */
   retry(): void {
     for (const lane of LANES) {

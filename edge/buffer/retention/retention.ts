@@ -14,6 +14,8 @@ export interface RetentionOptions {
   readonly sent: SentMarks;
   /** What `event` and `telemetry` may use now, in bytes. */
   readonly budget: () => number;
+  /** What the next message that waits for room would take. */
+  readonly wanted: () => number;
   /** Positions and blocks change one after the other. */
   readonly change: <T>(work: () => Promise<T>) => Promise<T>;
   /** Cuts what the lane holds unsealed. True when there was something. */
@@ -86,7 +88,8 @@ export class Retention {
   }
 
   #pressure(): Pressure {
-    return pressureOf(this.#options.writer.bytes.used, this.#options.budget());
+    const { writer, budget, wanted } = this.#options;
+    return pressureOf(writer.bytes.used, { budget: budget(), wanted: wanted() });
   }
 
   async #relieve(): Promise<void> {

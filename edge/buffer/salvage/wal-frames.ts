@@ -19,7 +19,8 @@ export interface WalContent {
   readonly isDamaged: boolean;
 }
 
-export const PAGE_BYTES_DEFAULT = 4096;
+/** Where the file does not say it any more: that of `buffer-pages.sqlite.ts`. */
+export const PAGE_BYTES_DEFAULT = 1024;
 const HEADER_BYTES = 32;
 const FRAME_HEADER_BYTES = 24;
 const MAGIC = 0x377f0682;

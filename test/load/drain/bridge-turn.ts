@@ -84,7 +84,6 @@ function localLines(
     ...listener(local, settings),
     'persistence true',
     `persistence_location ${folder}/`,
-    'max_queued_messages 0',
     'connection up',
     `address 127.0.0.1:${linePort}`,
     'topic # out 1',
@@ -95,8 +94,15 @@ function localLines(
 }
 
 function listener(port: number, settings: readonly string[]): string[] {
-  // Started by root it would become another user, who may not write into the temp folder.
-  return [`listener ${port} 127.0.0.1`, 'allow_anonymous true', 'user root', ...settings];
+  return [
+    `listener ${port} 127.0.0.1`,
+    'allow_anonymous true',
+    // Started by root it would become another user, who may not write into the temp folder.
+    'user root',
+    // By default it drops what a subscriber does not take at once.
+    'max_queued_messages 0',
+    ...settings,
+  ];
 }
 
 function startBroker(ground: Ground, name: string, lines: readonly string[]): Started {

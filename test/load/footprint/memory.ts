@@ -8,8 +8,8 @@ import { diskBytes, peakBytes, resetPeak, writtenBytes } from './process-figures
 
 const CLIENTS = 50;
 const IN_FLIGHT = 20;
-/** The gateway fills at full speed; after it, the fixed rate runs so long before a sample begins. */
-const WARM_UP_MS = 5_000;
+/** The gateway fills at full speed; after it the fixed rate runs so long before a window, or as long as one. */
+const WARM_UP_MS_MAX = 5_000;
 /** One run of the publisher at full speed; the backlog is looked at after each. */
 const FILL_MS = 5_000;
 /** The publisher's process needs a moment to start and connect. */
@@ -78,15 +78,16 @@ async function takeSample(place: Place, settings: SampleSettings): Promise<Sampl
   const { ground, gateway, started } = place;
   const { windowMs, payloadBytes, perSecond } = settings;
   const disk = probeDisk(ground.dir, PROBE_MS);
+  const warmUpMs = START_MS + Math.min(WARM_UP_MS_MAX, windowMs);
   const publishing = runPublisher(ground, {
     ...shapeOf(gateway, payloadBytes),
-    warmUpMs: START_MS + WARM_UP_MS,
+    warmUpMs,
     measureMs: windowMs,
     pace: { kind: 'rate', perSecond },
   });
   // It fails the sample when it is awaited below.
   publishing.catch(() => {});
-  await sleep(START_MS + WARM_UP_MS);
+  await sleep(warmUpMs);
   const before = await countersOf(gateway, started);
   resetPeak(started.pid);
   await sleep(windowMs);

@@ -12,8 +12,8 @@ import { seededRandom } from '@holdfast/shared/runtime/random.ts';
 const SEED = 20_261_122;
 const COLD_STORE_DEVICES = 50;
 const RECORDING = 'sensors-dev.csv';
-/** How far from its slot a message arrives: devices and networks are no metronome. */
-const JITTER_MS = 20;
+/** How late a message arrives at most: devices and networks are no metronome. */
+const JITTER_MS_MAX = 20;
 
 /** A message of a sensor, and when the gateway gets it. */
 export interface TimedMessage {
@@ -36,12 +36,12 @@ export function sensorMessages(load: SensorLoad): AsyncGenerator<TimedMessage> {
 
 async function* simulated({ perSecond, startMs }: SensorLoad): AsyncGenerator<TimedMessage> {
   const options = { seed: SEED, deviceCount: COLD_STORE_DEVICES, faults: ALL_FAULTS } as const;
-  const random = seededRandom(SEED);
+  const arrivals = new Arrivals(perSecond);
   const route = createRouter();
   for (const emission of coldStore({ ...options, rate: perSecond, qos: 1 })) {
     if (emission.kind === 'cut') continue;
-    const atMs = emission.atMs + random.fraction() * Math.min(JITTER_MS, 500 / perSecond);
     const payload = payloadOf({ ...emission, ...stampOf(emission, startMs) });
+    const atMs = arrivals.after(emission.atMs);
     yield { atMs, message: accepted(emission.topic, payload, route) };
   }
 }
@@ -57,7 +57,7 @@ async function* recorded(
   { perSecond, startMs }: SensorLoad,
   folder: string,
 ): AsyncGenerator<TimedMessage> {
-  const random = seededRandom(SEED);
+  const arrivals = new Arrivals(perSecond);
   const route = createRouter();
   let count = 0;
   for (let pass = 1; ; pass++) {
@@ -71,9 +71,24 @@ async function* recorded(
       const ts = new Date(Math.round(startMs + slotMs)).toISOString();
       const reading: Reading = { value, ts, key: { boot: `bench-${pass}`, seq } };
       const topic = `devices/${topicLevel(device)}/telemetry/${topicLevel(metric)}`;
-      const atMs = slotMs + random.fraction() * Math.min(JITTER_MS, 500 / perSecond);
-      yield { atMs, message: accepted(topic, payloadOf(reading), route) };
+      yield { atMs: arrivals.after(slotMs), message: accepted(topic, payloadOf(reading), route) };
     }
+  }
+}
+
+/** Each message a little after its slot, none before the one that was sent before it. */
+class Arrivals {
+  readonly #random = seededRandom(SEED);
+  readonly #spreadMs: number;
+  #lastMs = 0;
+
+  constructor(perSecond: number) {
+    this.#spreadMs = Math.min(JITTER_MS_MAX, 500 / perSecond);
+  }
+
+  after(slotMs: number): number {
+    this.#lastMs = Math.max(this.#lastMs, slotMs + this.#random.fraction() * this.#spreadMs);
+    return this.#lastMs;
   }
 }
 
