@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { keepYoungGenerationSmall } from '@holdfast/shared/runtime/memory.ts';
+import { keepMemorySmall } from '@holdfast/shared/runtime/memory.ts';
 
-keepYoungGenerationSmall();
+if (process.argv[2] === 'run') keepMemorySmall();
 const { createProgram } = await import('./cli/program.ts');
 await createProgram().parseAsync();

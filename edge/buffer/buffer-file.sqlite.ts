@@ -67,8 +67,8 @@ function openAgain(
 function syncAll(path: string): void {
   const database = openBufferPages(path);
   try {
-    const [checkpoint] = database.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
-    if (checkpoint?.busy === 0) return;
+    const [checkpoint] = database.pragma('wal_checkpoint(TRUNCATE)') as { busy: bigint }[];
+    if (checkpoint?.busy === 0n) return;
     throw new AppError('UNAVAILABLE', `the log of ${path} could not be written into it`);
   } finally {
     database.close();

@@ -11,6 +11,9 @@ import { rowChecksum } from './row-checksum.ts';
 /** The version of the file's own format. A newer one is refused, never guessed at. */
 export const BUFFER_FORMAT = 2;
 
+/** A UUIDv7 begins with its time, 48 bits of milliseconds. */
+const UUID_TIME_DIGITS = 12;
+
 /**
  * `salvage/readable-row.ts` knows these tables by their shape, since it reads rows whose table is no
  * longer known: two tables must differ in the number or the types of their columns.
@@ -94,7 +97,7 @@ export function createBuffer(database: Database, runtime: Runtime): void {
  * earlier ones stays. Within a transaction.
  */
 export function beginIncarnation(database: Database, { clock, random }: Runtime): string {
-  const incarnation = uuidV7(clock.now(), random.bytes(10));
+  const incarnation = uuidV7(laterThanAll(database, clock.now()), random.bytes(10));
   setMeta(database, 'incarnation', incarnation);
   // The last turn was given to the incarnation before.
   database.prepare("delete from meta where name = 'turn'").run();
@@ -105,6 +108,14 @@ export function beginIncarnation(database: Database, { clock, random }: Runtime)
     insertStream(database, { ...key, accepted: 0n, acknowledged: EMPTY_POSITION });
   }
   return incarnation;
+}
+
+/** Incarnations sort by their age, whatever the wall clock says: stock goes out in that order. */
+function laterThanAll(database: Database, nowMs: number): number {
+  const newest = database.prepare('select max(incarnation) from streams').pluck().get();
+  if (typeof newest !== 'string') return nowMs;
+  const newestMs = Number.parseInt(newest.replaceAll('-', '').slice(0, UUID_TIME_DIGITS), 16);
+  return Number.isNaN(newestMs) ? nowMs : Math.max(nowMs, newestMs + 1);
 }
 
 export interface NewStream extends StreamKey {

@@ -7,7 +7,7 @@ export const bufferSettingsSchema = z.strictObject({
   /** What the lanes `event` and `telemetry` may use; `stock` has 64 MiB more. */
   bytesMax: z
     .int()
-    .min(MIB)
+    .min(MIB / 4)
     .default(1024 * MIB),
   /** What they may take at most of the volume that the file lies on, whatever its size. */
   volumeShareMax: z.number().min(0.01).max(0.95).default(0.5),

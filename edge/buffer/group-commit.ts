@@ -24,6 +24,8 @@ export interface GroupCommitOptions {
   readonly commitWindowMs: number;
   /** Calls back when the present turn of the event loop is over. */
   readonly soon: (callback: () => void) => void;
+  /** A write found the disk full; those of its groups are told after it. */
+  readonly diskFull: () => void;
   /** After the commit and before anybody is told. */
   readonly committed: (write: TurnWrite) => void;
 }
@@ -233,8 +235,12 @@ export class GroupCommit {
    * after a failed sync nobody knows what the disk holds: then the buffer stops for good.
    */
   #undo(cause: unknown): void {
-    if (cause instanceof AppError && cause.code === 'BUFFER_FULL') this.#abandon({ kind: 'full' });
-    else this.#fail(cause);
+    if (!(cause instanceof AppError && cause.code === 'BUFFER_FULL')) {
+      this.#fail(cause);
+      return;
+    }
+    this.#options.diskFull();
+    this.#abandon({ kind: 'full' });
   }
 
   #fail(cause: unknown): void {

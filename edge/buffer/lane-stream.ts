@@ -9,7 +9,7 @@ import {
   union,
 } from '@holdfast/shared/domain/ranges.ts';
 import type { LanePosition } from './buffer.ts';
-import type { Settlement, SettlementKind, StreamRow } from './buffer-store.ts';
+import type { Settlement, SettlementKind, StreamRow, TurnWrite } from './buffer-store.ts';
 import { withSettlement } from './retention/settlements.ts';
 
 /** One lane of one incarnation in memory: what is on disk, and nothing else. */
@@ -32,6 +32,19 @@ export interface LaneStream {
 
 export function laneStream(row: StreamRow): LaneStream {
   return { ...row, ...settlementSets(row.settled) };
+}
+
+/** Moves the heads to what a turn has put on disk; returns the lanes that grew. */
+export function advance(
+  streams: readonly LaneStream[],
+  { heads, groups }: Pick<TurnWrite, 'heads' | 'groups'>,
+): ReadonlySet<Lane> {
+  for (const { stream: id, accepted, unkeyed, duplicates } of heads) {
+    const stream = streams.find((candidate) => candidate.id === id)!;
+    Object.assign(stream, { accepted, unkeyed, duplicates });
+  }
+  const grown = streams.filter(({ id }) => groups.some((group) => group.stream === id));
+  return new Set(grown.map(({ lane }) => lane));
 }
 
 /** Adds what the store has settled. */

@@ -25,7 +25,7 @@ export interface LastingBufferOptions {
 
 /** A disk that stays sick is tried again so often. */
 const RETRY_MS_MIN = 250;
-const RETRY_MS_MAX = 10_000;
+const RETRY_MS_MAX = 2_000;
 
 /**
  * The buffer over the life of its stores. After a fault (a failed sync, a damaged page, a lost
@@ -129,6 +129,7 @@ export class LastingBuffer implements GatewayBuffer {
   }
 
   onCommitted(listener: (lanes: ReadonlySet<Lane>) => void): () => void {
+    if (this.#isClosed) throw new AppError('UNAVAILABLE', 'the buffer is closed');
     this.#committed.add(listener);
     return () => void this.#committed.delete(listener);
   }

@@ -12,22 +12,23 @@ import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { Module } from '@holdfast/shared/runtime/modules.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import { describe, describeRange, isAsCut, unknownBlock } from './block-at-hand.ts';
-import {
-  type AcceptedMessage,
-  type AppendOutcome,
-  BLOCK_BYTES_MAX,
-  type BlockHead,
-  type Exchange,
-  type Buffer as GatewayBuffer,
-  type LanePosition,
-  type Offering,
-  type SealOptions,
+import { BlockCutter } from './block-cutter.ts';
+import type {
+  AcceptedMessage,
+  AppendOutcome,
+  BlockHead,
+  Exchange,
+  Buffer as GatewayBuffer,
+  LanePosition,
+  Offering,
+  SealOptions,
 } from './buffer.ts';
 import type { BufferSettings } from './buffer-settings.ts';
 import type { OpenedStore, SettlementKind, StoreReads, TurnWrite } from './buffer-store.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Intake } from './intake.ts';
 import {
+  advance,
   type LaneStream,
   laneStream,
   ledgerOf,
@@ -83,13 +84,13 @@ class StoredBuffer implements BufferOnStore {
   readonly #closeStore: () => Promise<void>;
   readonly #streams: readonly LaneStream[];
   readonly #commits: GroupCommit;
+  readonly #cutter: BlockCutter;
   readonly #disk: BoundedDisk;
   readonly #space: SpaceReturn;
   readonly #soon: (callback: () => void) => void;
   readonly #log;
   readonly #pending;
   readonly #listeners = new Set<(lanes: ReadonlySet<Lane>) => void>();
-  readonly #sealing = new Map<Lane, Promise<unknown>>();
   #changed: Promise<unknown> = Promise.resolve();
   #turn: Uint8Array;
   #closing: Promise<void> | undefined;
@@ -112,6 +113,14 @@ class StoredBuffer implements BufferOnStore {
     );
     const present = this.#streams.filter((stream) => stream.incarnation === incarnation);
     const byLane = new Map(present.map((stream) => [stream.lane, stream]));
+    this.#cutter = new BlockCutter({
+      streams: this.#streams,
+      writer,
+      change: (work) => this.#change(work),
+      damaged: (stream, range) => this.#damaged(stream, range),
+      soon: opened.soon,
+      isClosing: () => this.#closing !== undefined,
+    });
     this.#disk = this.#boundDisk(options);
     this.#space = new SpaceReturn({
       shrink: () => this.#change(async () => !this.#closing && writer.write('shrink')),
@@ -134,6 +143,7 @@ class StoredBuffer implements BufferOnStore {
       runtime,
       commitWindowMs: settings.commitWindowMs,
       soon: opened.soon,
+      diskFull: () => this.#disk.full(),
       committed: (write) => this.#committed(write),
     });
     this.#disk.holdFor(this.#commits);
@@ -159,7 +169,9 @@ class StoredBuffer implements BufferOnStore {
   }
 
   offer(message: AcceptedMessage, by: Offering): AppendOutcome | undefined {
-    return this.#closing ? undefined : this.#commits.offer(message, by);
+    if (this.#closing) return undefined;
+    const { lane } = message;
+    return this.#disk.isHolding(lane) ? { kind: 'full', lane } : this.#commits.offer(message, by);
   }
 
   get isBehind(): boolean {
@@ -197,19 +209,9 @@ class StoredBuffer implements BufferOnStore {
     return this.#streams.map(positionOf);
   }
 
-  /** One after the other per lane, so that each caller gets whole, ascending heads. */
-  async seal(lane: Lane, options: SealOptions = {}): Promise<readonly BlockHead[]> {
+  async seal(lane: Lane, options?: SealOptions): Promise<readonly BlockHead[]> {
     this.#assertOpen();
-    const before = this.#sealing.get(lane) ?? Promise.resolve();
-    const heads = before.then(() => this.#cutAll(lane, options));
-    const settled = heads.then(
-      () => {},
-      () => {
-        // The failure is this caller's alone; the next one only waits.
-      },
-    );
-    this.#sealing.set(lane, settled);
-    return heads;
+    return this.#cutter.seal(lane, options);
   }
 
   sealed(...where: Parameters<GatewayBuffer['sealed']>): readonly BlockHead[] {
@@ -229,9 +231,7 @@ class StoredBuffer implements BufferOnStore {
     const block = stream && this.#readOrDamaged(stream, head.range.first);
     if (!stream || !block || !isAsCut(block, head)) throw unknownBlock(head);
     if (block !== 'damaged' && isIntact(block)) return block;
-    await this.#change(() =>
-      this.#settle(stream, head.range, { kind: 'damaged', reason: 'checksum' }),
-    );
+    await this.#change(() => this.#damaged(stream, head.range));
     throw new AppError('STORE_DAMAGED', `${describe(head)} is damaged and was set aside`);
   }
 
@@ -303,7 +303,7 @@ class StoredBuffer implements BufferOnStore {
   async #closeAfterAll(): Promise<void> {
     await this.#disk.stop();
     await this.#commits.drain();
-    await Promise.all(this.#sealing.values());
+    await this.#cutter.idle();
     await this.#changed;
     await this.#closeStore();
   }
@@ -320,32 +320,6 @@ class StoredBuffer implements BufferOnStore {
     return done;
   }
 
-  /** One block at a time: a long backlog does not hold up the acknowledgements. */
-  async #cutAll(lane: Lane, options: SealOptions): Promise<BlockHead[]> {
-    const { bytesMax = BLOCK_BYTES_MAX } = options;
-    const heads: BlockHead[] = [];
-    for (const stream of this.#streams.filter((candidate) => candidate.lane === lane)) {
-      const { id, incarnation, accepted: upTo } = stream;
-      for (;;) {
-        if (this.#closing) return heads;
-        const cut = await this.#change(async () => {
-          const done = await this.#writer.write(
-            'cut',
-            { id, incarnation, lane },
-            { upTo, bytesMax },
-          );
-          if (done.kind === 'damaged')
-            await this.#settle(stream, done.range, { kind: 'damaged', reason: 'checksum' });
-          return done;
-        });
-        if (cut.kind === 'nothing') break;
-        if (cut.kind === 'block') heads.push(cut.head);
-        await new Promise<void>((resolve) => this.#soon(resolve));
-      }
-    }
-    return heads;
-  }
-
   #readOrDamaged(stream: LaneStream, first: bigint): Block | 'damaged' | undefined {
     try {
       return this.#reads.block(stream.id, first);
@@ -353,6 +327,10 @@ class StoredBuffer implements BufferOnStore {
       if (cause instanceof AppError && cause.code === 'STORE_DAMAGED') return 'damaged';
       throw cause;
     }
+  }
+
+  #damaged(stream: LaneStream, range: SequenceRange): Promise<void> {
+    return this.#settle(stream, range, { kind: 'damaged', reason: 'checksum' });
   }
 
   /**
@@ -373,18 +351,10 @@ class StoredBuffer implements BufferOnStore {
   }
 
   #committed(write: TurnWrite): void {
-    for (const head of write.heads) {
-      const stream = this.#streams.find((candidate) => candidate.id === head.stream)!;
-      stream.accepted = head.accepted;
-      stream.unkeyed = head.unkeyed;
-      stream.duplicates = head.duplicates;
-    }
-    const ids = new Set(write.groups.map((group) => group.stream));
-    const grown = this.#streams.filter((stream) => ids.has(stream.id)).map(({ lane }) => lane);
-    if (grown.length === 0) return;
-    for (const lane of grown) this.#showPending(lane);
+    const lanes = advance(this.#streams, write);
+    if (lanes.size === 0) return;
+    for (const lane of lanes) this.#showPending(lane);
     this.#disk.nudge();
-    const lanes = new Set(grown);
     // After the acknowledgements: a listener's work must not hold them up, nor its failure undo a
     // commit.
     this.#soon(() => {
@@ -402,8 +372,7 @@ class StoredBuffer implements BufferOnStore {
       writer: this.#writer,
       change: (work) => this.#change(work),
       seal: async (lane) => (await this.seal(lane)).length > 0,
-      damaged: (stream, range) =>
-        this.#settle(stream, range, { kind: 'damaged', reason: 'checksum' }),
+      damaged: (stream, range) => this.#damaged(stream, range),
       soon: this.#soon,
       changed: (lane) => this.#showPending(lane),
     });

@@ -5,6 +5,7 @@ import { errorToThread, type ThreadError } from '@holdfast/shared/runtime/thread
 import { type StepGate, stepsOfProcess } from '@holdfast/shared/runtime/thread-steps.ts';
 import { openBufferPages } from './buffer-pages.sqlite.ts';
 import { sqliteBufferStore } from './buffer-store.sqlite.ts';
+import { CheckpointPace } from './checkpoint-pace.sqlite.ts';
 import { markedStore } from './position-mark.ts';
 import {
   bytesOf,
@@ -41,6 +42,7 @@ const core = sqliteBufferStore(database, incarnation, {
   steps: stepsOfProcess(gate, (step) => answer({ kind: 'step', step })),
 });
 const store = markedStore(core, path);
+const pace = new CheckpointPace(database, systemClock);
 
 port.on('message', (request: ThreadRequest) => {
   if (request.name === 'close') {
@@ -54,4 +56,5 @@ port.on('message', (request: ThreadRequest) => {
   } catch (error) {
     answer({ kind: 'failed', error: errorToThread(error) });
   }
+  pace.wrote();
 });

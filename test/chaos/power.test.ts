@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   drawPowerPlants,
   expectPlantFound,
+  POWER_TIMEOUT_MS,
   SEED,
   shortRun,
   withoutTrace,
@@ -10,14 +11,18 @@ import {
 const title = withoutTrace === undefined ? 'a power cut' : `a power cut, skipped: ${withoutTrace}`;
 
 describe.skipIf(withoutTrace !== undefined)(title, () => {
-  test('loses and repeats nothing, whatever was not synced', async () => {
-    const { verdict } = await shortRun({ seed: SEED });
-    expect(verdict.findings, `seed ${SEED}`).toEqual([]);
-    expect(verdict).toMatchObject({ lost: 0, duplicated: 0, failedStarts: 0 });
-    expect(verdict.acked).toBeGreaterThan(0);
-    expect(verdict.acked).toBeLessThanOrEqual(verdict.stored);
-    expect(verdict.stored).toBe(verdict.delivered + verdict.condensed + verdict.dropped);
-  });
+  test(
+    'loses and repeats nothing, whatever was not synced',
+    async () => {
+      const { verdict } = await shortRun({ seed: SEED });
+      expect(verdict.findings, `seed ${SEED}`).toEqual([]);
+      expect(verdict).toMatchObject({ lost: 0, duplicated: 0, failedStarts: 0 });
+      expect(verdict.acked).toBeGreaterThan(0);
+      expect(verdict.acked).toBeLessThanOrEqual(verdict.stored);
+      expect(verdict.stored).toBe(verdict.delivered + verdict.condensed + verdict.dropped);
+    },
+    POWER_TIMEOUT_MS,
+  );
 
-  test.each(drawPowerPlants())('finds the planted bug %s', expectPlantFound);
+  test.each(drawPowerPlants())('finds the planted bug %s', expectPlantFound, POWER_TIMEOUT_MS);
 });

@@ -1,11 +1,18 @@
 import { parseArgs } from 'node:util';
 import { damage } from './damage/torture-damage.ts';
+import { diskFull } from './disk-full/torture-disk-full.ts';
 import { kill } from './kill/torture-kill.ts';
 import { partition } from './partition/torture-partition.ts';
 import { power } from './power/torture-power.ts';
 import type { Torture, TortureReport } from './torture-shape.ts';
 
-const TORTURES: Readonly<Record<string, Torture>> = { damage, kill, partition, power };
+const TORTURES: Readonly<Record<string, Torture>> = {
+  damage,
+  'disk-full': diskFull,
+  kill,
+  partition,
+  power,
+};
 
 const HELP = `npm run torture -- NAME [--cycles N] [--seed S] [--plant NAME]
 

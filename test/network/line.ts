@@ -1,4 +1,4 @@
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { type Pace, PacedPipe } from './paced-pipe.ts';
 
 export interface LinePaceOptions {
@@ -83,10 +83,7 @@ export async function startLine(options: LineOptions): Promise<Line> {
     for (const socket of connection.sockets) socket.destroy();
   }
 
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.listenPort, '127.0.0.1', resolve);
-  });
+  await listening(server, options.listenPort);
   return {
     cut(directions = DIRECTIONS) {
       for (const direction of directions) {
@@ -117,4 +114,11 @@ export async function startLine(options: LineOptions): Promise<Line> {
 
 function paceOf({ bytesPerSecond, delayMs }: LinePaceOptions): Pace {
   return { bytesPerSecond: bytesPerSecond ?? Number.POSITIVE_INFINITY, delayMs: delayMs ?? 0 };
+}
+
+function listening(server: Server, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', resolve);
+  });
 }

@@ -19,7 +19,7 @@ export const TOPIC = 'telemetry.batches';
 const GROUPS = { all: 'telemetry', live: 'telemetry-live' } as const;
 const EVENTS_MAX = 256;
 /** Records that are read and applied in one go: bounds memory and how long a transaction is. */
-const RECORDS_PER_DELIVERY = 16_384;
+const RECORDS_PER_DELIVERY = 8_192;
 /** Records that are read before the event loop gets a turn; a block of more is one turn's work. */
 const RECORDS_PER_TURN = 2_048;
 

@@ -13,6 +13,7 @@ import { overlapOf, park } from './parked.ts';
 import { positionOf, rangesToText } from './position-text.ts';
 import { rowBatches } from './row-batches.ts';
 import type { SeriesIds } from './series-ids.ts';
+import { withinSeriesLimit } from './series-limit.ts';
 import type { TelemetryTables } from './tables.ts';
 
 /** What one transaction takes from the log. */
@@ -47,7 +48,7 @@ type Tx = Transaction<TelemetryTables>;
  */
 export async function applyDelivery(deps: ApplyDeps, delivery: Delivery): Promise<Applied> {
   const storedAt = deps.now();
-  const { blocks } = delivery;
+  const blocks = await withinSeriesLimit(deps.sql, deps.ids, delivery.blocks);
   // Encoded before the transaction, on what will be new as far as anyone knows now: inside, every
   // millisecond is one that others wait.
   const gateways = blocks.map(({ key }) => key);

@@ -16,6 +16,11 @@ export function seriesName(key: SeriesKey): string {
 export class SeriesIds {
   readonly #ids = new Map<string, bigint>();
 
+  /** True when the series is known to be there. */
+  has(name: string): boolean {
+    return this.#ids.has(name);
+  }
+
   /**
    * The ids by name. Series that are new are created; call `remember` once the transaction is
    * committed.

@@ -1,5 +1,6 @@
 import type { Lane } from '@holdfast/shared/contracts/lanes.ts';
 import type { SequenceRange } from '@holdfast/shared/domain/ranges.ts';
+import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { AcceptedMessage, AppendOutcome } from '../buffer.ts';
 import type { BufferSettings } from '../buffer-settings.ts';
@@ -44,9 +45,10 @@ export class BoundedDisk {
     this.#writer = options.writer;
     this.#settings = options.settings;
     this.#meters = createMeters(options.runtime);
-    this.#sent = new SentMarks(options);
+    this.#sent = new SentMarks({ ...options, clock: options.runtime.clock });
     const { volume, runtime } = options;
     const onError = (err: unknown): void => {
+      if (err instanceof AppError && err.code === 'BUFFER_FULL') this.full();
       runtime.log.warn({ err }, 'the disk budget could not be kept; it is tried again');
     };
     this.#retention = new Retention({
@@ -69,7 +71,6 @@ export class BoundedDisk {
     this.#held = new HeldAppends({
       commits,
       clock: this.#options.runtime.clock,
-      onDiskFull: () => this.#full(),
       onHeld: (lane, count) => this.#heldNow(lane, count),
     });
   }
@@ -137,9 +138,13 @@ export class BoundedDisk {
     if (count > 0) this.#retention.nudge();
   }
 
-  /** The reserve is given back at once: `stock` goes on, and what makes room can run. */
-  #full(): void {
-    this.#watch?.full();
+  /**
+   * A write found the disk full. The reserve is given back at once: `stock` goes on, and what makes
+   * room can run.
+   */
+  full(): void {
+    // Else it is tried again when the volume was looked at.
+    if (!this.#watch?.full()) return;
     this.#options.soon(() => {
       this.#retention.nudge();
       this.#held?.retry();

@@ -27,12 +27,12 @@ const TELEMETRY_SHARE = 0.97;
 
 /**
  * What `event` and `telemetry` may use: by bytes, by share of the volume, and never so much that
- * the volume's headroom is touched, whoever else fills it.
+ * the file grows into the volume's headroom, whoever else fills it.
  */
 export function budgetOf({ bytesMax, volumeShareMax, fileBytes, volume }: BudgetFacts): number {
   if (!volume) return bytesMax;
   const share = volume.totalBytes * volumeShareMax;
-  const room = fileBytes + volume.freeBytes - headroomOf(volume);
+  const room = fileBytes + Math.max(0, volume.freeBytes - headroomOf(volume));
   return Math.max(0, Math.floor(Math.min(bytesMax, share, room)));
 }
 

@@ -13,8 +13,6 @@ const SWEEP_EVERY_MS = 500;
 export interface HeldAppendsOptions {
   readonly commits: Pick<GroupCommit, 'offer' | 'failure'>;
   readonly clock: Clock;
-  /** A write found the disk full. */
-  readonly onDiskFull: () => void;
   /** How many wait in the lane now. */
   readonly onHeld: (lane: Lane, count: number) => void;
 }
@@ -101,10 +99,7 @@ export class HeldAppends {
     if (!outcome || outcome.kind === 'full') return;
     if (end.kind === 'durable') call.resolve(outcome);
     else if (end.kind === 'failed') call.reject(end.error);
-    else {
-      this.#hold(call);
-      this.#options.onDiskFull();
-    }
+    else this.#hold(call);
   }
 
   #hold(call: Call): void {

@@ -47,10 +47,10 @@ export class VolumeWatch {
     await this.#looking;
   }
 
-  /** A write found no room. */
-  full(): void {
-    this.#options.volume.release();
+  /** A write found no room. True when some was made for it. */
+  full(): boolean {
     if (this.#space) this.#space = { ...this.#space, freeBytes: 0 };
+    return this.#options.volume.release();
   }
 
   #look(): void {

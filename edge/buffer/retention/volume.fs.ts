@@ -56,9 +56,10 @@ export function openFsVolume({ folder, reserveBytes, filling }: FsVolumeOptions)
       }
     },
     release() {
-      if (held <= START_BYTES) return;
+      if (held <= START_BYTES) return false;
       truncateSync(file, START_BYTES);
       held = START_BYTES;
+      return true;
     },
   };
 }

@@ -16,6 +16,6 @@ export interface Volume {
   readonly isReserved: boolean;
   /** Fills the reserve up, durably; false when there is no room for it. */
   reserve(): Promise<boolean>;
-  /** Gives the reserve back, but for what a start needs. */
-  release(): void;
+  /** Gives the reserve back, but for what a start needs; false when it was given back before. */
+  release(): boolean;
 }

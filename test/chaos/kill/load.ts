@@ -31,6 +31,8 @@ export interface LoadOptions {
   readonly random: Random;
   /** A client publishes in this share of its ticks. */
   readonly share: number;
+  /** So many random bytes go with each message, in a field of their own: `filling`. */
+  readonly fillingBytes?: number;
   /** Right before a message goes out. */
   readonly onSent?: (message: Sent) => void;
   readonly onAcknowledged?: (message: Sent) => void;
@@ -76,7 +78,7 @@ function startClient(device: string, options: LoadOptions, sent: Sent[]) {
     sent.push(message);
     options.onSent?.(message);
     inFlight++;
-    send(client, message, () => {
+    send(client, { message, payload: payloadOf(message, options) }, () => {
       inFlight--;
       if (message.acknowledged) options.onAcknowledged?.(message);
     });
@@ -110,9 +112,17 @@ function drawMessage(device: string, id: number, random: Random): Sent {
   };
 }
 
-function send(client: MqttClient, message: Sent, done: () => void): void {
-  const key = message.keyed ? { boot: 'only', seq: message.id } : {};
-  const payload = JSON.stringify({ value: message.id, ...key });
+function payloadOf({ id, keyed }: Sent, { fillingBytes = 0, random }: LoadOptions): string {
+  const key = keyed ? { boot: 'only', seq: id } : {};
+  const filling = fillingBytes > 0 ? { filling: random.bytes(fillingBytes).toString('hex') } : {};
+  return JSON.stringify({ value: id, ...key, ...filling });
+}
+
+function send(
+  client: MqttClient,
+  { message, payload }: { message: Sent; payload: string },
+  done: () => void,
+): void {
   client.publish(message.topic, payload, { qos: message.qos }, (error) => {
     if (!error && message.qos > 0) message.acknowledged = true;
     done();

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { ROOT } from '../../e2e/process.ts';
 import type { PowerPlant } from './plants.ts';
 import { record } from './recording.ts';
-import type { ReplayVerdict } from './replay.ts';
+import { failedReplay, NOTHING_COUNTED, type ReplayVerdict } from './replay-verdict.ts';
 import type { Cycle, CycleReport } from './replay-worker.ts';
 
 const CYCLES_PER_TRACE = 400;
@@ -93,6 +93,7 @@ async function runLane(take: () => Cycle | undefined, total: Total): Promise<voi
       for (let count = 0; cycle && count < CYCLES_PER_WORKER; count++) {
         total.add(await ask(worker, cycle));
         cycle = take();
+        if (!worker.connected) break;
       }
     } finally {
       worker.kill('SIGKILL');
@@ -100,10 +101,12 @@ async function runLane(take: () => Cycle | undefined, total: Total): Promise<voi
   }
 }
 
+/** A replay that ends its process is a start that failed. */
 function ask(worker: ChildProcess, cycle: Cycle): Promise<CycleReport> {
-  return new Promise((resolve, reject) => {
-    const ended = (code: number | null): void => {
-      reject(new Error(`the replay of seed ${cycle.seed} ended its process with ${code}`));
+  return new Promise((resolve) => {
+    const ended = (code: number | null, signal: string | null): void => {
+      const verdict = failedReplay(`the process ended with ${code ?? signal}`);
+      resolve({ ...cycle, verdict, where: 'in a process that ended' });
     };
     worker.once('exit', ended);
     worker.once('message', (report: CycleReport) => {
@@ -114,24 +117,14 @@ function ask(worker: ChildProcess, cycle: Cycle): Promise<CycleReport> {
   });
 }
 
-const NOTHING = {
-  acked: 0,
-  stored: 0,
-  delivered: 0,
-  condensed: 0,
-  dropped: 0,
-  lost: 0,
-  duplicated: 0,
-  failedStarts: 0,
-};
-type Counted = keyof typeof NOTHING;
+type Counted = keyof typeof NOTHING_COUNTED;
 
 class Total {
   readonly #options: PowerOptions;
   readonly #kept = new Map<string, string>();
   readonly #findings: string[] = [];
   #cycles = 0;
-  readonly #sum: Record<Counted, number> = { ...NOTHING };
+  readonly #sum: Record<Counted, number> = { ...NOTHING_COUNTED };
 
   constructor(options: PowerOptions) {
     this.#options = options;
@@ -143,7 +136,7 @@ class Total {
 
   add({ verdict, seed, traceFile, where }: CycleReport): void {
     this.#cycles += 1;
-    for (const name of Object.keys(NOTHING) as Counted[]) this.#sum[name] += verdict[name];
+    for (const name of Object.keys(NOTHING_COUNTED) as Counted[]) this.#sum[name] += verdict[name];
     const { lost, duplicated, failedStarts, findings } = verdict;
     const state = `lost ${this.#sum.lost}, duplicated ${this.#sum.duplicated}`;
     this.#options.progress(`cycle ${this.#cycles}/${this.#options.cycles}: ${where}; ${state}`);

@@ -10,7 +10,7 @@ import type { ScenarioOptions } from './scenario.ts';
 import { traceProgram } from './strace.ts';
 
 /** Longer than the scenario takes before it gives itself up. */
-const TRACE_TIMEOUT_MS = 90_000;
+const TRACE_TIMEOUT_MS = 150_000;
 const PRELOAD = pathToFileURL(fileURLToPath(new URL('planted-disk.ts', import.meta.url))).href;
 
 export interface RecordingOptions {

@@ -3,7 +3,8 @@ import { seededRandom } from '@holdfast/shared/runtime/random.ts';
 import { drawCut } from './drawn-cut.ts';
 import type { TraceStep } from './operations.ts';
 import { readSteps } from './recording.ts';
-import { MACHINES, type ReplayVerdict, replay } from './replay.ts';
+import { MACHINES, replay } from './replay.ts';
+import { failedReplay, type ReplayVerdict } from './replay-verdict.ts';
 
 /** What a worker is asked for: one power cut. */
 export interface Cycle {
@@ -36,6 +37,9 @@ async function run(cycle: Cycle): Promise<CycleReport> {
   log ??= createLogger({ name: 'replay', level: 'warn', file: cycle.logFile });
   const cut = drawCut(seededRandom(seed), steps);
   const where = `${MACHINES.filter((name) => cut.fates[name]).join(' and ')} at step ${cut.at}`;
-  const verdict = await replay(steps, { cut, scratch, log, drainTimeoutMs });
+  const replayed = replay(steps, { cut, scratch, log, drainTimeoutMs });
+  const verdict = await replayed.catch((error: Error) =>
+    failedReplay(error.stack ?? error.message),
+  );
   return { seed, traceFile, verdict, where };
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Logger } from '@holdfast/shared/runtime/logger.ts';
 import mqtt, { type MqttClient } from 'mqtt';
 import { eventually } from '../../e2e/eventually.ts';
-import { audit, type LaneTotals, readDelivered, type Verdict } from '../kill/audit.ts';
+import { audit, type LaneTotals, readDelivered } from '../kill/audit.ts';
 import type { Sent } from '../kill/load.ts';
 import { Disk, type Tree } from './disk.ts';
 import type { Fates } from './fates.ts';
@@ -19,6 +19,7 @@ import {
 import { WATCHER, WATCHER_TOPIC } from './marks.ts';
 import { type Observations, observed } from './observations.ts';
 import type { TraceStep } from './operations.ts';
+import { failedReplay, NOTHING_COUNTED, type ReplayVerdict } from './replay-verdict.ts';
 
 export const MACHINES = ['gateway', 'cloud'] as const;
 export type Machine = (typeof MACHINES)[number];
@@ -39,11 +40,11 @@ export interface ReplayOptions {
   readonly drainTimeoutMs: number;
 }
 
-export interface ReplayVerdict extends Verdict {
-  readonly failedStarts: number;
-}
-
-const NOTHING = { acked: 0, stored: 0, delivered: 0, condensed: 0, dropped: 0, duplicated: 0 };
+const LOST_IDENTITY: ReplayVerdict = {
+  ...NOTHING_COUNTED,
+  lost: 1,
+  findings: ['the gateway lost its identity'],
+};
 const LATE_DEVICE = 'torture-after-the-cut';
 const LATE_COUNT = 3;
 const MQTT_TIMEOUT_MS = 10_000;
@@ -106,26 +107,19 @@ async function restart(world: World): Promise<ReplayVerdict> {
     try {
       cloud = await startCloudMachine(machine('cloud'));
       if (!isEnrolled(machine('gateway'))) {
-        if (world.told.enrolled) return failure('the gateway lost its identity', { lost: 1 });
+        if (world.told.enrolled) return LOST_IDENTITY;
         const claim = world.told.claim ?? (await cloud.claim());
         await enrolMachine(machine('gateway'), { cloud, claim });
       }
       gateway = await startGatewayMachine(machine('gateway'), cloud);
     } catch (error) {
-      return failure(`did not start: ${(error as Error).stack}`, { failedStarts: 1 });
+      return failedReplay(`did not start: ${(error as Error).stack}`);
     }
     return await drainAndAudit(world, cloud, gateway);
   } finally {
     await gateway?.stop();
     await cloud?.stop();
   }
-}
-
-function failure(
-  finding: string,
-  { lost = 0, failedStarts = 0 }: { lost?: number; failedStarts?: number },
-): ReplayVerdict {
-  return { ...NOTHING, lost, failedStarts, findings: [finding] };
 }
 
 async function drainAndAudit(

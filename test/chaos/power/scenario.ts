@@ -23,7 +23,7 @@ const SHARES = [0.05, 0.3, 1];
 const PAUSE_MS_MAX = 900;
 const ANSWERED_EVERY_MS = 300;
 const SETTLE_TIMEOUT_MS = 15_000;
-const SCENARIO_MS_MAX = 60_000;
+const SCENARIO_MS_MAX = 120_000;
 
 const EVENTS = [
   'kill-gateway',

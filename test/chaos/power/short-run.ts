@@ -8,6 +8,8 @@ const CYCLES = Number(process.env['HOLDFAST_TORTURE_CYCLES'] ?? 8);
 const EVENTS = 1;
 /** A cut must meet the planted bug: it gets so many cycles; the torture itself runs longer. */
 const PLANTED_CYCLES = 40;
+/** On a busy machine; 25 s on a free one. */
+export const POWER_TIMEOUT_MS = 300_000;
 export const SEED = Number(process.env['HOLDFAST_SEED'] ?? 20_261);
 
 export const withoutTrace = whyNoTrace();

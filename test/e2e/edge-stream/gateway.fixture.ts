@@ -87,7 +87,7 @@ function message(count: number, changes: Partial<AcceptedMessage> = {}): Accepte
 /** What a disk image of a stopped gateway would hold. */
 export function cloneBuffer(file: string, folder: string): string {
   const clone = join(folder, 'clone.sqlite');
-  for (const suffix of ['', '-wal', '-shm']) {
+  for (const suffix of ['', '-wal', '-shm', '.mark']) {
     if (existsSync(`${file}${suffix}`)) copyFileSync(`${file}${suffix}`, `${clone}${suffix}`);
   }
   return clone;

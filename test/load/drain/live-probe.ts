@@ -23,7 +23,7 @@ export interface LiveProbe {
   end(): Promise<LiveLatencies>;
 }
 
-/** A device that sends a number every `everyMs`, and someone who asks the API for it all the time. */
+/** A device that sends a number every `everyMs`, and someone who keeps asking the API for it. */
 export async function startLiveProbe(house: House, everyMs: number): Promise<LiveProbe> {
   const url = `mqtt://127.0.0.1:${house.mqttPort}`;
   const options = { clientId: DEVICE, connectTimeout: CONNECT_MS_MAX };

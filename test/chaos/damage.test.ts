@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { runDamage } from './damage/damage.ts';
+import { type DamagePlant, PLANTS } from './damage/plants.ts';
+
+const CYCLES = Number(process.env['HOLDFAST_TORTURE_CYCLES'] ?? 6);
+const SEED = Number(process.env['HOLDFAST_SEED'] ?? 20_261);
+/** A fault must meet the planted bug. */
+const PLANTED_CYCLES_MAX = 24;
+const TIMEOUT_MS = 120_000;
+
+const run = (options: { seed: number; cycles: number; plant?: DamagePlant }) =>
+  runDamage({ ...options, progress: () => {} });
+
+test(
+  'starts on damaged files, brings what is readable once, and tells the rest',
+  async () => {
+    const report = await run({ seed: SEED, cycles: CYCLES });
+    expect(report.findings, `seed ${SEED}`).toEqual([]);
+    expect(report).toMatchObject({ lost: 0, duplicated: 0, failedStarts: 0 });
+    expect(report.acked).toBe(report.delivered + report.damaged);
+    expect(report.delivered).toBeGreaterThan(0);
+  },
+  TIMEOUT_MS,
+);
+
+/** CI plants every bug; a person's run plants the one of them that its seed draws. */
+const names = Object.keys(PLANTS) as DamagePlant[];
+const drawn = process.env['CI'] ? names : [names[Math.abs(SEED) % names.length]!];
+
+test.each(drawn)(
+  'finds the planted bug %s',
+  async (plant) => {
+    let found = 0;
+    for (let cycle = 0; cycle < PLANTED_CYCLES_MAX && found === 0; cycle += 2) {
+      const { lost, duplicated } = await run({ seed: SEED + cycle, cycles: 2, plant });
+      found = lost + duplicated;
+    }
+    expect(found).toBeGreaterThan(0);
+  },
+  TIMEOUT_MS,
+);
