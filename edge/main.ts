@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { keepMemorySmall } from '@holdfast/shared/runtime/memory.ts';
+import { keepYoungGenerationSmall } from '@holdfast/shared/runtime/memory.ts';
 
-if (process.argv[2] === 'run') keepMemorySmall();
+keepYoungGenerationSmall();
 const { createProgram } = await import('./cli/program.ts');
 await createProgram().parseAsync();

@@ -107,7 +107,7 @@ it('reach a subscriber that subscribed in the same piece', async () => {
   await client.expect('puback');
 });
 
-it('reach a subscriber that comes between two of them, and no longer when it has gone', async () => {
+it('reach a subscriber that comes between two of them, until it has gone', async () => {
   const device = await world.connect().login({ clientId: 'device' });
   device.send(publishPacket(1));
   await device.expect('puback', 1);

@@ -28,6 +28,8 @@ function telemetry() {
   return buffer.ledger(new Map()).find(({ lane }) => lane === 'telemetry')!;
 }
 
+/** Of a SQLite file. */
+const HEADER_BYTES = 100;
 const upTo = (last: number) => ({ contiguous: BigInt(last), ranges: [] });
 const range = (first: number, last: number) => ({ first: BigInt(first), last: BigInt(last) });
 
@@ -152,7 +154,9 @@ describe('damage', () => {
       expect(buffer.incarnation).not.toBe(before);
       expect(await buffer.append(message())).toEqual({ kind: 'stored', sequence: 1n });
       const aside = readdirSync(place.folder).find((name) => /\.damaged-\d+$/.test(name));
-      expect(readFileSync(`${place.folder}/${aside}`)).toEqual(damaged);
+      // Looking at it counts as a change in its header.
+      const kept = readFileSync(`${place.folder}/${aside}`);
+      expect(kept.subarray(HEADER_BYTES)).toEqual(damaged.subarray(HEADER_BYTES));
     },
   );
 

@@ -17,6 +17,7 @@ import type {
   DatedSettlement,
   HeldChunk,
   QuarantinedFile,
+  SalvageRecord,
   StoredRow,
 } from './inspection/buffer-reader.ts';
 import { rowId, SEQUENCE_MAX } from './row-id.ts';
@@ -95,6 +96,7 @@ function bufferReader(database: Database, file: string): BufferReader {
     fileBytes: Number(sql.fileBytes.get()),
     incarnation: incarnationOf(database, file),
     turn: (sql.turn.get() as Uint8Array | undefined) ?? new Uint8Array(),
+    salvage: salvageOf(sql.salvage.get()),
     streams: () => inOneView(() => sql.streams.all().map((row) => streamRow(row as Row, sql))),
     totals: (stream) =>
       inOneView(() => {
@@ -132,6 +134,7 @@ function prepareStatements(database: Database) {
   return {
     fileBytes: value('select page_count * page_size from pragma_page_count, pragma_page_size'),
     turn: value("select value from meta where name = 'turn'"),
+    salvage: value("select value from meta where name = 'salvage'"),
     streams: database.prepare('select * from streams order by id'),
     stream: database.prepare('select * from streams where id = ?'),
     settlements: database.prepare('select * from settlements where id between ? and ? order by id'),
@@ -149,6 +152,10 @@ function prepareStatements(database: Database) {
     group: database.prepare('select checksum, body from groups where id = ?'),
     block: database.prepare('select block as body from blocks where id = ?'),
   };
+}
+
+function salvageOf(text: unknown): SalvageRecord | undefined {
+  return typeof text === 'string' ? (JSON.parse(text) as SalvageRecord) : undefined;
 }
 
 /** A lane's settlements can be many, and are read again only when the file changed. */

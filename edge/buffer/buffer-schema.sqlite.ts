@@ -15,8 +15,8 @@ export const BUFFER_FORMAT = 2;
 const UUID_TIME_DIGITS = 12;
 
 /**
- * `salvage/readable-row.ts` knows these tables by their shape, since it reads rows whose table is no
- * longer known: two tables must differ in the number or the types of their columns.
+ * `salvage/readable-row.ts` knows these tables by their shape, since it reads rows whose table is
+ * no longer known: two tables must differ in the number or the types of their columns.
  */
 export const SCHEMA = `
   create table meta (

@@ -56,19 +56,14 @@ export function sqliteBufferStore(
     windows: (device) => (sql.windows.all(device) as Row[]).filter(isWindow).map(bootWindow),
     exchanges: (clientId) => packetsOf(clientId, sql.exchanges.all(clientId) as Row[]),
     append: (turn) => transact('append', () => writeTurn(sql, turn)),
-    unsealed: (stream, upTo, limit) =>
-      sql.unsealed
-        .all({ low: rowId(stream, 1n), high: rowId(stream, upTo), upTo, limit })
-        .map(heldRow),
+    unsealed: (stream, upTo, limit) => {
+      const [low, high] = [rowId(stream, 1n), rowId(stream, upTo)];
+      return sql.unsealed.all({ low, high, upTo, limit }).map(heldRow);
+    },
     groups: (stream, range) =>
       sql.groups.all(rowSpan(stream, range)).map((row) => unsealedRow(stream, row as Row)),
     seal: (stream, block) => transact('seal', () => writeBlock(sql, stream, block)),
-    sealed: (stream, from, limit) => {
-      const floor = sql.blockFloor.get({ low: rowId(stream, 1n), id: rowId(stream, from) });
-      const low = (floor as bigint | null) ?? rowId(stream, from);
-      const high = rowId(stream, SEQUENCE_MAX);
-      return sql.sealed.all({ low, high, from, limit }).map(heldRow);
-    },
+    sealed: (...where) => sealedRows(sql, ...where),
     block: (stream, first) => readBlock(sql, rowId(stream, first)),
     acknowledge: (stream, position, freed) =>
       transact('ack', () => {
@@ -112,6 +107,16 @@ export function sqliteBufferStore(
     },
     close: () => database.close(),
   };
+}
+
+function sealedRows(
+  sql: Statements,
+  ...[stream, from, limit]: Parameters<BufferStore['sealed']>
+): HeldRow[] {
+  const floor = sql.blockFloor.get({ low: rowId(stream, 1n), id: rowId(stream, from) });
+  const low = (floor as bigint | null) ?? rowId(stream, from);
+  const high = rowId(stream, SEQUENCE_MAX);
+  return sql.sealed.all({ low, high, from, limit }).map(heldRow);
 }
 
 /** Each write is one synced transaction; its steps are where the torture kills. */

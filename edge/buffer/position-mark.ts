@@ -13,8 +13,8 @@ export interface MarkedStream extends StreamKey {
 /**
  * How far the buffer had come, beside the buffer: the witness that tells a buffer from an older
  * state of itself, as a lost or cut write-ahead log leaves it, and that still knows the positions
- * when their page is damaged. It is written over after each commit and never synced: it outlives the
- * process, and after a power cut it may be older than the buffer, never newer.
+ * when their page is damaged. It is written over after each commit and never synced: it outlives
+ * the process, and after a power cut it may be older than the buffer, never newer.
  */
 export interface PositionMark {
   readonly incarnation: string;

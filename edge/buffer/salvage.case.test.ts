@@ -16,6 +16,8 @@ import Sqlite from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { keyed, message, payloads, type World, world } from './buffer.case.fixture.ts';
 import type { Buffer as GatewayBuffer } from './buffer.ts';
+import { bufferOnDisk } from './buffer-reader.sqlite.ts';
+import { verifyBuffer } from './inspection/verification.ts';
 
 let place: World;
 let buffer: GatewayBuffer | undefined;
@@ -162,6 +164,16 @@ describe('a damaged file', () => {
     expect(accepted).toBe(60);
     expect(delivered + damaged + pending).toBe(60);
     expect(await pendingTexts(after)).toHaveLength(pending);
+  });
+
+  it('tells afterwards what was kept of it and what was not', async () => {
+    await fill({ killed: false });
+    truncateSync(place.file, 0);
+    await open().close();
+    const reader = bufferOnDisk(place.file).open();
+    const { salvage } = verifyBuffer(reader, () => {});
+    reader.close();
+    expect(salvage).toMatchObject({ messages: 0, damaged: 50, newIncarnation: true });
   });
 
   it('that is empty, with nothing left beside it, is told as damaged as a whole', async () => {

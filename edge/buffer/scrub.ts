@@ -15,9 +15,9 @@ export interface ScrubOptions {
 }
 
 /**
- * Goes once through what the buffer holds, after its start and beside its work: a damaged inner page
- * of the b-tree can hide rows from who looks for them, and their lane would wait for ever. Bodies
- * are judged where they are used.
+ * Goes once through what the buffer holds, after its start and beside its work: a damaged inner
+ * page of the b-tree can hide rows from who looks for them, and their lane would wait for ever.
+ * Bodies are judged where they are used.
  */
 export function startScrub({ open, clock, onHole, onError }: ScrubOptions): { stop(): void } {
   let timer: Timer | undefined;

@@ -41,7 +41,7 @@ export type WriteResult<N extends WriteName> = ReturnType<Writes[N]>;
  * - What was resolved is seen by every read that is begun afterwards.
  * - When the place where it runs is lost, every call that waits and every later one rejects with
  *   UNAVAILABLE; nobody knows then which of those that waited are on disk.
- * - What is handed over belongs to the writer: a caller must not change it, nor use its bytes again.
+ * - What is handed over belongs to the writer: a caller must not change it, nor use it again.
  */
 export interface StoreWriter {
   write<N extends WriteName>(name: N, ...what: WriteArguments<N>): Promise<WriteResult<N>>;

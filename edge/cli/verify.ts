@@ -1,7 +1,11 @@
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { type Clock, systemClock } from '@holdfast/shared/runtime/clock.ts';
 import { openLineOutput } from '@holdfast/shared/runtime/line-output.ts';
-import type { BufferOnDisk, QuarantinedFile } from '../buffer/inspection/buffer-reader.ts';
+import type {
+  BufferOnDisk,
+  QuarantinedFile,
+  SalvageRecord,
+} from '../buffer/inspection/buffer-reader.ts';
 import {
   type Finding,
   unopened,
@@ -83,12 +87,21 @@ function pageOf(
     `${messages} messages in ${groups} groups and ${blocks} blocks are what was written`,
     '',
     ...(ledger.length > 0 ? [...ledgerTable(ledger), ''] : []),
+    ...salvageLines(result.salvage),
     ...quarantined.flatMap(quarantinedLines),
     ...findings.flatMap(findingLines),
     ...(findingsLeftOff > 0 ? [`and ${findingsLeftOff} more`] : []),
     findings.length === 0 ? 'clean' : `findings: ${findings.length + findingsLeftOff}`,
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function salvageLines(salvage: SalvageRecord | undefined): string[] {
+  if (!salvage) return [];
+  const { atMicros, messages, damaged, newIncarnation } = salvage;
+  const at = new Date(Number(BigInt(atMicros) / 1000n)).toISOString();
+  const since = newIncarnation ? '; what came since has a new incarnation' : '';
+  return [`salvaged ${at}: ${messages} messages kept, ${damaged} damaged${since}`, ''];
 }
 
 function quarantinedLines({ file, bytes }: QuarantinedFile): string[] {

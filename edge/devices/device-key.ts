@@ -19,7 +19,9 @@ const SEQUENCE_FIELD = Buffer.from('"seq"');
 export function deviceKeyOf(payload: Uint8Array): PayloadKey | undefined {
   if (payload[0] !== OPENING_BRACE || payload.byteLength > KEYED_PAYLOAD_BYTES_MAX)
     return undefined;
-  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  const bytes = Buffer.isBuffer(payload)
+    ? payload
+    : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
   // Most payloads have no key; looking for the names is far cheaper than parsing.
   if (!bytes.includes(SEQUENCE_FIELD) || !bytes.includes(BOOT_FIELD)) return undefined;
   const { boot, seq } = parsedObject(bytes.toString('utf8'));

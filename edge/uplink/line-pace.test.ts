@@ -44,10 +44,10 @@ describe('a line of 1 Mbit/s and 200 ms each way', () => {
     const { share, waits } = drain(pace, { ...slow, blockBytes }, { fromMs: 0, forMs: 120_000 });
     expect(share).toBeGreaterThan(0.95);
     // While it is measured, and after each probe, a window meets an empty line.
-    expect(Math.max(...waits)).toBeLessThan(1_000);
-    // Else a queue of 100 ms, the block that passes it, and the one that is being sent.
+    expect(Math.max(...waits)).toBeLessThan(1_500);
+    // Else a queue of 200 ms, the block that passes it, and the one that is being sent.
     const usual = waits.toSorted((a, b) => a - b).slice(0, Math.floor(waits.length * 0.95));
-    expect(usual.at(-1)).toBeLessThan(250 + (2 * blockBytes) / 125);
+    expect(usual.at(-1)).toBeLessThan(350 + (2 * blockBytes) / 125);
   });
 
   it('is measured', () => {

@@ -2,10 +2,13 @@ import type { SendKind } from './credits.ts';
 
 /** Backlog in flight right after a Welcome: two small blocks, until the line has shown its rate. */
 export const WINDOW_BYTES_START = 32 * 1024;
-/** How long backlog may stand before a live block, beside the block that is being sent. */
-const QUEUE_MS = 100;
+/**
+ * How long backlog may stand before a live block, beside the block that is being sent. A cloud that
+ * answers later by more than this lets the line run empty.
+ */
+const QUEUE_MS = 200;
 /** The rate is the best of so many blocks: a pause of the cloud is no slow line. */
-const RATE_SAMPLES = 10;
+const RATE_SAMPLES = 30;
 /** After so long the line is let run empty for one block, to see how long it is by itself. */
 const PROBE_MS = 30_000;
 

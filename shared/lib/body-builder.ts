@@ -23,6 +23,7 @@ const NAME_BYTES_MAX = 4;
 const UTF8_BYTES_MAX = 3;
 const EPOCH_BYTES_MAX = 40;
 const PREFIX_BYTES_MAX = 64;
+const PAYLOADS_BYTES_FIRST = 1024;
 
 /** Takes records one by one and writes them by column. */
 export class BodyBuilder {
@@ -34,7 +35,10 @@ export class BodyBuilder {
   readonly #epoch = new VarintColumn();
   readonly #elapsed = new VarintColumn();
   readonly #flags = new VarintColumn();
-  readonly #payloads: Uint8Array[] = [];
+  /** Copied at once: an object for each payload that waits for the group would cost more. */
+  #payloads = Buffer.allocUnsafe(PAYLOADS_BYTES_FIRST);
+  #payloadsEnd = 0;
+  #count = 0;
   readonly #payloadBytes = new VarintColumn();
   readonly #keyBoot = new VarintColumn();
   readonly #keySequence = new VarintColumn();
@@ -42,7 +46,7 @@ export class BodyBuilder {
   #bytesMax = PREFIX_BYTES_MAX;
 
   get count(): number {
-    return this.#payloads.length;
+    return this.#count;
   }
 
   /** `encode` gives no more than this. */
@@ -59,7 +63,7 @@ export class BodyBuilder {
     this.#epoch.push(this.#epochIndex(epoch));
     this.#elapsed.push(elapsedMicros);
     this.#flags.push(record.qos | (record.retain ? RETAIN_FLAG : 0) | (key ? KEYED_FLAG : 0));
-    this.#payloads.push(payload);
+    this.#copyPayload(payload);
     this.#payloadBytes.push(payload.byteLength);
     if (key) {
       this.#keyBoot.push(this.#nameIndex(key.boot));
@@ -82,7 +86,6 @@ export class BodyBuilder {
       head.tag(FIELD.names, WireType.LengthDelimited).string(name);
     for (const epoch of this.#epochs)
       ClockEpoch.encode(epoch, head.tag(FIELD.epochs, WireType.LengthDelimited).fork()).join();
-    const payloadBytes = this.#payloads.reduce((sum, payload) => sum + payload.byteLength, 0);
     return joined([
       head.finish(),
       ...packed(FIELD.topic, this.#topic),
@@ -91,12 +94,24 @@ export class BodyBuilder {
       ...packed(FIELD.epoch, this.#epoch),
       ...packed(FIELD.elapsed, this.#elapsed),
       ...packed(FIELD.flags, this.#flags),
-      prefix(FIELD.payloads, payloadBytes),
-      ...this.#payloads,
+      prefix(FIELD.payloads, this.#payloadsEnd),
+      this.#payloads.subarray(0, this.#payloadsEnd),
       ...packed(FIELD.payloadBytes, this.#payloadBytes),
       ...packed(FIELD.keyBoot, this.#keyBoot),
       ...packed(FIELD.keySequence, this.#keySequence),
     ]);
+  }
+
+  #copyPayload(payload: Uint8Array): void {
+    const end = this.#payloadsEnd + payload.byteLength;
+    if (end > this.#payloads.byteLength) {
+      const grown = Buffer.allocUnsafe(Math.max(end, this.#payloads.byteLength * 2));
+      this.#payloads.copy(grown, 0, 0, this.#payloadsEnd);
+      this.#payloads = grown;
+    }
+    this.#payloads.set(payload, this.#payloadsEnd);
+    this.#payloadsEnd = end;
+    this.#count += 1;
   }
 
   #nameIndex(name: string): number {

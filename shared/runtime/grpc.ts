@@ -10,12 +10,15 @@ import {
 } from '@grpc/grpc-js';
 import { AppError } from '../lib/app-error.ts';
 import { type Clock, withDeadline } from './clock.ts';
+import { widenHttp2Windows } from './http2-windows.ts';
 
 /**
  * One message in either direction. A block's body is at most 512 KiB, so that this leaves room for
  * its frame.
  */
 export const GRPC_MESSAGE_BYTES_MAX = 1024 * 1024;
+/** What a client may have on its way: 40 Mbit/s over a round trip of 200 ms. */
+const WINDOW_BYTES = 1024 * 1024;
 const CLOSE_TIMEOUT_MS = 3_000;
 
 export interface GrpcService {
@@ -50,7 +53,14 @@ export async function serveGrpc(options: GrpcServerOptions): Promise<GrpcServer>
     true,
   );
   const port = await bind(server, options, credentials);
-  return { port, close: () => closeServer(server, options.clock) };
+  const undoWindows = widenHttp2Windows(WINDOW_BYTES);
+  return {
+    port,
+    async close() {
+      await closeServer(server, options.clock);
+      undoWindows();
+    },
+  };
 }
 
 function bind(

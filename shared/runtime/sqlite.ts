@@ -1,4 +1,4 @@
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { AppError } from '../lib/app-error.ts';
@@ -137,10 +137,17 @@ function configure(database: Database, { readonly = false, layout }: OpenSqliteF
 
 /** Before anything is written: a file has its pages' size, and their map, from its first one on. */
 function applyLayout(database: Database, { pageBytes, checkpointBytes }: SqliteLayout): void {
-  database.pragma(`page_size = ${pageBytes}`);
-  // With the map, `incremental_vacuum` can give free pages back to the volume.
-  database.pragma('auto_vacuum = INCREMENTAL');
+  // A file that is there keeps its own, and saying so again would write: a full disk fails that.
+  if (isEmptyFile(database.name)) {
+    database.pragma(`page_size = ${pageBytes}`);
+    // With the map, `incremental_vacuum` can give free pages back to the volume.
+    database.pragma('auto_vacuum = INCREMENTAL');
+  }
   database.pragma(`wal_autocheckpoint = ${Math.ceil(checkpointBytes / pageBytes)}`);
+}
+
+function isEmptyFile(path: string): boolean {
+  return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0;
 }
 
 /**

@@ -13,7 +13,7 @@ export interface StepGate {
 
 /** The side of the event loop. */
 export interface StepKeeper {
-  /** Undefined where nobody looks at the steps, as in the product: then the thread does not stop. */
+  /** Undefined where nobody looks at the steps, as in the product: no thread stops for them. */
   readonly gate: StepGate | undefined;
   /** To be called when the thread says that it stands at a step: goes there, and lets it pass. */
   pass(step: string): void;

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { SEED } from './kill/short-run.ts';
 import { runPartition } from './partition/partition.ts';
 
-const CYCLES = Number(process.env['HOLDFAST_TORTURE_CYCLES'] ?? 6);
-const PLANTED_CYCLES = 4;
+const CYCLES = Number(process.env['HOLDFAST_TORTURE_CYCLES'] ?? 4);
+const PLANTED_CYCLES = 3;
 const PLANT_TRIES = 4;
 const progress = (): void => {};
 

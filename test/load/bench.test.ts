@@ -46,6 +46,7 @@ test('measures a footprint: memory, start, writes and what a drained buffer give
 test('answers --help, and refuses what it does not know', () => {
   expect(bench('--help')).toMatchObject({ status: 0, stdout: expect.stringContaining('ingest') });
   expect(bench('ingest', '--help').stdout).toContain('--rounds');
+  expect(bench('drain', '--help').stdout).toContain('--slow-seconds');
   expect(bench('nothing').status).toBe(2);
   const wrong = bench('ingest', '--peers', 'nobody');
   expect(wrong).toMatchObject({ status: 1, stderr: expect.stringContaining('no peer "nobody"') });

@@ -1,6 +1,6 @@
 import { availableParallelism, loadavg } from 'node:os';
 
-/** A caution when something else runs: it takes turns with server and load, not the same in each. */
+/** A caution when something else runs: it takes turns with the servers, not the same in each. */
 export function busyMachine(): string[] {
   const load = loadavg()[0]!;
   if (load < availableParallelism() / 2) return [];

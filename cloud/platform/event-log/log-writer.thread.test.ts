@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type LogWriter, openLogWriter } from './log-writer.ts';
 
 let folder: string;
@@ -11,7 +12,12 @@ let topic: { path: string; topic: 'gateways'; partitionCount: number; compacted:
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'holdfast-log-writer-'));
-  topic = { path: join(folder, 'gateways.db'), topic: 'gateways', partitionCount: 1, compacted: false };
+  topic = {
+    path: join(folder, 'gateways.db'),
+    topic: 'gateways',
+    partitionCount: 1,
+    compacted: false,
+  };
   const options = { groupsPath: join(folder, 'groups.db'), runtime: testRuntime() };
   writer = await openLogWriter('thread', options);
 });
@@ -20,10 +26,10 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const append = (text: string, nowMs = 1) =>
+const append = (text: string) =>
   writer.write('append', topic, {
     records: [{ key: 'a', headers: {}, value: Buffer.from(text) }],
-    nowMs,
+    nowMs: 1,
   });
 
 it('takes a view of a larger buffer without the rest of it', async () => {
@@ -37,26 +43,33 @@ it('takes a view of a larger buffer without the rest of it', async () => {
 });
 
 it('tells a failure with its code, and goes on', async () => {
-  const newer = { ...topic, path: join(folder, 'gateways.db'), partitionCount: 2 };
   await append('one');
   const other = await openLogWriter('thread', {
     groupsPath: join(folder, 'groups.db'),
     runtime: testRuntime(),
   });
   const records = [{ key: 'a', headers: {}, value: Buffer.from('two') }];
-  await expect(other.write('append', newer, { records, nowMs: 1 })).rejects.toMatchObject({
+  await expect(
+    other.write('append', { ...topic, partitionCount: 2 }, { records, nowMs: 1 }),
+  ).rejects.toMatchObject({
     code: 'CONFIG_INVALID',
   });
   expect(await other.write('append', topic, { records, nowMs: 1 })).toHaveLength(1);
   await other.close();
 });
 
-it('rejects what waits when its thread ends, and writes on in another', async () => {
+it('leaves no call waiting when its thread ends, and writes on in another', async () => {
+  const posted = vi.spyOn(Worker.prototype, 'postMessage');
   await append('one');
-  // More than a thread can take apart: what it throws outside of a write ends it.
-  const poison = { name: 'append', get what() { throw new Error('no'); } };
-  void poison;
-  expect((await append('two'))?.[0]?.offset).toBe(2n);
+  const thread = posted.mock.contexts[0] as Worker;
+  posted.mockRestore();
+  const waiting = Promise.allSettled([append('two'), append('three')]);
+  await thread.terminate();
+  for (const outcome of await waiting) {
+    if (outcome.status === 'rejected') expect(outcome.reason.code).toBe('UNAVAILABLE');
+  }
+  const [position] = (await append('four'))!;
+  expect(position!.offset).toBeGreaterThan(1n);
 });
 
 it('refuses writes once it is closed', async () => {

@@ -60,7 +60,11 @@ function startThread(
   const waiting: Waiting[] = [];
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
   const thread = { worker, waiting, exited };
+  let over = false;
+  // An error is followed by the exit: the first of them says why.
   const end = (cause: unknown): void => {
+    if (over) return;
+    over = true;
     const error = new AppError('UNAVAILABLE', 'the thread that writes the log ended', { cause });
     for (const { reject } of waiting.splice(0)) reject(error);
     onEnd(thread, cause);

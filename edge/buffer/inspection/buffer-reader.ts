@@ -32,6 +32,8 @@ export interface BufferReader {
   readonly incarnation: string;
   /** The turn of the last Welcome; empty before the first. */
   readonly turn: Uint8Array;
+  /** How the file was made, when it was made of a damaged one. */
+  readonly salvage: SalvageRecord | undefined;
   /** By age of their incarnation. */
   streams(): readonly StreamRow[];
   totals(stream: number): HeldTotals;
@@ -41,6 +43,20 @@ export interface BufferReader {
   /** What is wrong with the file's own structure, at most `limit` sentences. */
   structureProblems(limit: number): readonly string[];
   close(): void;
+}
+
+/** What the last salvage found. */
+export interface SalvageRecord {
+  /** Microseconds since 1970. */
+  readonly atMicros: string;
+  /** Messages that were brought over, in blocks and groups. */
+  readonly messages: number;
+  readonly blocks: number;
+  readonly groups: number;
+  /** Messages that were not readable, and were settled as damaged. */
+  readonly damaged: number;
+  /** The positions were not certain: what came since has another incarnation. */
+  readonly newIncarnation: boolean;
 }
 
 export interface HeldTotals {

@@ -4,7 +4,7 @@ import { coverage, highest, type SequenceRange } from '@holdfast/shared/domain/r
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { StreamRow } from '../buffer-store.ts';
 import { laneStream, ledgerOf } from '../lane-stream.ts';
-import type { BufferReader } from './buffer-reader.ts';
+import type { BufferReader, SalvageRecord } from './buffer-reader.ts';
 import { openRow } from './opened-row.ts';
 import { endedOf, type Step, walk } from './walk.ts';
 
@@ -32,6 +32,7 @@ export interface Verification {
   readonly findingsLeftOff: number;
   /** The ledger of each lane over all incarnations (I3), as it was when the check began. */
   readonly ledger: readonly LaneLedger[];
+  readonly salvage?: SalvageRecord | undefined;
 }
 
 export const FINDINGS_MAX = 1_000;
@@ -76,7 +77,8 @@ export function verifyBuffer(reader: BufferReader, onProgress: Progress): Verifi
     if (!(cause instanceof AppError && cause.code === 'STORE_DAMAGED')) throw cause;
     check.report({ kind: 'structure', what: cause.message });
   }
-  return check.result(ledgerOf(streams.map(laneStream), reader.incarnation, new Map()));
+  const ledger = ledgerOf(streams.map(laneStream), reader.incarnation, new Map());
+  return { ...check.result(ledger), salvage: reader.salvage };
 }
 
 /** What is to say of a file that cannot even be opened. */

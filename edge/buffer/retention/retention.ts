@@ -36,6 +36,8 @@ const HEADS_PER_LOOK = 64;
 const CONDENSED_BYTES_GROWING = 64 * 1024;
 /** Little blocks condense badly. */
 const SEALED_TOGETHER_MIN = 512;
+/** With more of the budget in telemetry no event is dropped. */
+const TELEMETRY_SHARE_BEFORE_EVENTS = 0.25;
 /** Where one block alone gains nothing, as many as this are tried together. */
 const BLOCKS_TOGETHER_MAX = 8;
 
@@ -106,11 +108,31 @@ export class Retention {
     if (await this.#sealed('telemetry', SEALED_TOGETHER_MIN)) return 'done';
     if (!this.#pressure().isSevere) return 'nothing';
     for (const lane of ['telemetry', 'event'] as const) {
+      if (lane === 'event' && this.#isTelemetryLarge()) return 'nothing';
       for (const stream of this.#streamsOf(lane))
         if ((await this.#dropOldest(stream)) === 'done') return 'done';
       if (await this.#sealed(lane, 1)) return 'done';
     }
     return 'nothing';
+  }
+
+  /**
+   * What is left of it may have been sent, and will be acknowledged or turn out to be absent: events
+   * wait for that, rather than to go before it.
+   */
+  #isTelemetryLarge(): boolean {
+    let left = this.#options.budget() * TELEMETRY_SHARE_BEFORE_EVENTS;
+    for (const stream of this.#streamsOf('telemetry')) {
+      let from = 1n;
+      for (;;) {
+        const heads = this.#options.reads.sealed(stream.id, from, HEADS_PER_LOOK);
+        for (const head of heads) left -= head.bytes;
+        if (left < 0) return true;
+        if (heads.length < HEADS_PER_LOOK) break;
+        from = heads.at(-1)!.range.last + 1n;
+      }
+    }
+    return false;
   }
 
   /** Cuts what came since the last time, when it is so much. */

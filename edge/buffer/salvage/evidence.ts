@@ -65,8 +65,8 @@ export class Evidence {
   }
 
   /**
-   * After all rows were noted. `unnamed` names the incarnation of lanes of which only unsealed, never
-   * sent groups are left.
+   * After all rows were noted. `unnamed` names the incarnation of lanes of which only unsealed,
+   * never sent groups are left.
    */
   streams(unnamed: string): SalvagedStream[] {
     for (const { id, incarnation, lane, accepted, acknowledged } of this.#mark?.streams ?? []) {

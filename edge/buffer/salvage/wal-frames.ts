@@ -4,7 +4,10 @@ export interface Bytes {
   read(offset: number, length: number): Uint8Array;
 }
 
-/** What a write-ahead log says, as far as its checksums hold (https://sqlite.org/fileformat.html §4). */
+/**
+ * What a write-ahead log says, as far as its checksums hold
+ * (https://sqlite.org/fileformat.html §4).
+ */
 export interface WalContent {
   readonly pageBytes: number;
   /** Where the newest image of a page begins in the log. */

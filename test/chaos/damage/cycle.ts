@@ -125,7 +125,9 @@ async function liveOn(options: CycleOptions): Promise<Life> {
     }
     const { buffer } = gateway.parts;
     const timeoutMs = plant ? PLANTED_DRAIN_TIMEOUT_MS : DRAIN_TIMEOUT_MS;
-    await until(`${name} drains`, () => pendingIn(buffer) === 0, timeoutMs).catch(() => {});
+    const drained = until(`${name} drains`, () => pendingIn(buffer) === 0, timeoutMs);
+    // Where it does not, the audit says what is missing.
+    await Promise.allSettled([drained]);
     return { added, failedStart: undefined };
   } catch (error) {
     return { added, failedStart: error instanceof Error ? String(error.stack) : String(error) };
@@ -150,8 +152,8 @@ async function appendWell(buffer: GatewayBuffer, id: string, random: Random): Pr
   const message = drawMessage(id, { random, keyed: true });
   let added: Known | undefined;
   await until('a message is taken', async () => {
-    const stored = await appendOne(buffer, message).catch(() => undefined);
-    added = stored && { id, ...stored };
+    const [stored] = await Promise.allSettled([appendOne(buffer, message)]);
+    if (stored.status === 'fulfilled') added = { id, ...stored.value };
     return added !== undefined;
   });
   return added!;

@@ -1,6 +1,5 @@
 import {
   closeSync,
-  existsSync,
   openSync,
   readFileSync,
   rmSync,
@@ -130,8 +129,4 @@ function overwrite(
   writeSync(handle, Uint8Array.from({ length: to - from }, byte), 0, to - from, from);
   closeSync(handle);
   return [[from, to]];
-}
-
-export function isThere(folder: string, name: string): boolean {
-  return existsSync(join(folder, name));
 }

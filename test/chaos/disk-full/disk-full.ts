@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Random, seededRandom } from '@holdfast/shared/runtime/random.ts';
 import { eventually } from '../../e2e/eventually.ts';
@@ -15,12 +15,15 @@ const KIB = 1024;
 const VOLUME_BYTES = 24 * 1024 * KIB;
 const RESERVE_BYTES = 1024 * KIB;
 /** So little that seconds of an outage use it up. */
-const BUFFER_BYTES_MAX = 320 * KIB;
+const BUFFER_BYTES_MAX = 384 * KIB;
 const CLIENT_COUNT = 10;
 const PUBLISH_SHARE = 0.9;
-const FILLING_BYTES = 120;
+const FILLING_BYTES = 240;
+/** Most is telemetry, which is what may be condensed. */
+const PRECIOUS_EVERY = 24;
 const READY_TIMEOUT_MS = 60_000;
 const PATIENCE_MS_MAX = 2_000;
+const DEAF_MS = 8_000;
 const DRAIN_TIMEOUT_MS = 60_000;
 /** A house with a planted bug may never drain. */
 const PLANTED_DRAIN_TIMEOUT_MS = 8_000;
@@ -82,14 +85,20 @@ export async function runDiskFull(options: DiskFullOptions): Promise<DiskFullRep
     house.cloud.start();
     await house.cloudReady();
     await house.enrol();
+    // The first start needs room: its files and its reserve are made then.
+    house.gateway.start();
+    await house.gatewayReady();
+    await reserved(house);
     const load = startLoad({
       port: house.mqttPort,
       clientCount: CLIENT_COUNT,
       random: seededRandom(options.seed + 1),
       share: PUBLISH_SHARE,
       fillingBytes: FILLING_BYTES,
+      preciousEvery: PRECIOUS_EVERY,
     });
-    const world = { house, line: house.line!, volume, random, events: new Map() };
+    const { plant } = options;
+    const world = { house, line: house.line!, volume, random, plant, events: new Map() };
     for (let cycle = 1; cycle <= options.cycles; cycle++) {
       const what = await runCycle(world, cycle);
       options.progress(`cycle ${cycle}/${options.cycles}: ${what}`);
@@ -110,11 +119,13 @@ interface World {
   readonly line: Line;
   readonly volume: SmallVolume;
   readonly random: Random;
+  readonly plant: Plant | undefined;
   readonly events: Map<string, number>;
 }
 
 async function runCycle(world: World, cycle: number): Promise<string> {
   const { house, random } = world;
+  if (world.plant === 'condensed-after-sent') return goDeaf(world, cycle);
   const line = LINES[random.int(LINES.length)]!;
   const disk = DISKS[random.int(DISKS.length)]!;
   const kills = random.int(2) === 0;
@@ -145,9 +156,22 @@ async function runCycle(world: World, cycle: number): Promise<string> {
   return `disk ${disk}, line ${line}${kills ? ', killed' : ''}`;
 }
 
+/** Where that bug shows: blocks arrive, their acknowledgements do not, and the budget runs out. */
+async function goDeaf(world: World, cycle: number): Promise<string> {
+  const isDeaf = cycle % 2 === 1;
+  setLine(world, isDeaf ? 'deaf' : 'whole');
+  if (!isDeaf) world.line.reset();
+  await new Promise((resolve) => setTimeout(resolve, isDeaf ? DEAF_MS : PATIENCE_MS_MAX));
+  return isDeaf ? 'line deaf' : 'line whole';
+}
+
 function setLine({ line }: World, state: (typeof LINES)[number]): void {
   line.heal();
-  if (state === 'cut') line.cut();
+  if (state === 'cut') {
+    line.cut();
+    // The gateway knows that it is offline: what comes from now on was never sent.
+    line.reset();
+  }
   // Blocks still arrive, but nothing comes back: they may have been sent.
   if (state === 'deaf') line.cut(['down']);
 }
@@ -155,6 +179,11 @@ function setLine({ line }: World, state: (typeof LINES)[number]): void {
 function setDisk({ volume, random }: World, state: (typeof DISKS)[number]): void {
   if (state === 'free') volume.free();
   else volume.fill(state === 'full' ? 0 : random.int(512) * KIB);
+}
+
+async function reserved({ dir }: House): Promise<void> {
+  const file = join(dir, 'gateway', 'reserve');
+  await eventually('the reserve', () => statSync(file, { throwIfNoEntry: false })?.size ?? 0);
 }
 
 /** It answers, or it is dead already because it was doomed. */

@@ -33,6 +33,8 @@ export interface LoadOptions {
   readonly share: number;
   /** So many random bytes go with each message, in a field of their own: `filling`. */
   readonly fillingBytes?: number;
+  /** Of how many messages one goes to `event` and one to `stock`; 5 when left out. */
+  readonly preciousEvery?: number;
   /** Right before a message goes out. */
   readonly onSent?: (message: Sent) => void;
   readonly onAcknowledged?: (message: Sent) => void;
@@ -74,7 +76,7 @@ function startClient(device: string, options: LoadOptions, sent: Sent[]) {
   const publish = (): void => {
     if (!client.connected || inFlight >= IN_FLIGHT_MAX) return;
     if (options.random.fraction() > options.share) return;
-    const message = drawMessage(device, nextId++, options.random);
+    const message = drawMessage(device, nextId++, options);
     sent.push(message);
     options.onSent?.(message);
     inFlight++;
@@ -98,10 +100,12 @@ function startClient(device: string, options: LoadOptions, sent: Sent[]) {
 }
 
 const QOS_DRAW = [0, 1, 1, 1, 2, 2] as const;
-const LANE_DRAW = ['telemetry/load', 'telemetry/load', 'telemetry/load', 'event', 'stock'] as const;
+const PRECIOUS = ['event', 'stock'] as const;
+const PRECIOUS_EVERY = 5;
 
-function drawMessage(device: string, id: number, random: Random): Sent {
-  const place = LANE_DRAW[random.int(LANE_DRAW.length)]!;
+function drawMessage(device: string, id: number, options: LoadOptions): Sent {
+  const { random, preciousEvery = PRECIOUS_EVERY } = options;
+  const place = PRECIOUS[random.int(preciousEvery)] ?? 'telemetry/load';
   return {
     device,
     topic: `devices/${device}/${place}`,

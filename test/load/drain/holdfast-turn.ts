@@ -18,6 +18,7 @@ const LOOK_MS = 25;
 const STREAMING_MS_MAX = 60_000;
 const DRAIN_MS_MAX = 300_000;
 const FILL_PER_SECOND = 1_000;
+const INTERRUPTED = 130;
 
 export interface HoldfastTurn {
   readonly messages: number;
@@ -58,6 +59,9 @@ export async function takeHoldfastTurn(turn: HoldfastTurn): Promise<HoldfastFigu
     env: { HOLDFAST_LOG_LEVEL: 'warn' },
     ...(turn.line && { line: turn.line }),
   });
+  const interrupted = (): void => void house.close().finally(() => process.exit(INTERRUPTED));
+  process.once('SIGINT', interrupted);
+  process.once('SIGTERM', interrupted);
   try {
     house.cloud.start();
     await house.cloudReady();
@@ -71,6 +75,8 @@ export async function takeHoldfastTurn(turn: HoldfastTurn): Promise<HoldfastFigu
     const disk = probeDisk(house.dir, PROBE_MS);
     return { ...(await watchDrain(house, turn)), disk };
   } finally {
+    process.off('SIGINT', interrupted);
+    process.off('SIGTERM', interrupted);
     await house.close();
   }
 }

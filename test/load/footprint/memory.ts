@@ -8,7 +8,7 @@ import { diskBytes, peakBytes, resetPeak, writtenBytes } from './process-figures
 
 const CLIENTS = 50;
 const IN_FLIGHT = 20;
-/** The gateway fills at full speed; after it the fixed rate runs so long before a window, or as long as one. */
+/** After a fill at full speed the fixed rate runs so long before a window, or as long as one. */
 const WARM_UP_MS_MAX = 5_000;
 /** One run of the publisher at full speed; the backlog is looked at after each. */
 const FILL_MS = 5_000;

@@ -42,13 +42,17 @@ function memoryRows({ samples, perSecond }: Figures): Measured[] {
   const [lowest] = samples;
   return samples.flatMap((sample) => [
     {
-      measure: `resident memory at ${count(sample.backlog)} messages of backlog, ${perSecond} msg/s`,
+      measure: memoryAt(sample.backlog, perSecond),
       unit: 'MB',
       ours: [sample.peakBytes / MB],
       peers: { [`at ${count(lowest!.backlog)}`]: [lowest!.peakBytes / MB] },
     },
     probeRow('before it', sample.disk),
   ]);
+}
+
+function memoryAt(backlog: number, perSecond: number): string {
+  return `resident memory at ${count(backlog)} messages of backlog, ${perSecond} msg/s`;
 }
 
 function writeRows({ samples, writes, perSecond, payloadBytes }: Figures): Measured[] {
