@@ -12,9 +12,9 @@ import {
   type Block as BlockMessage,
 } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
 import { type Lane, laneToWire } from '@holdfast/shared/contracts/lanes.ts';
+import { type CondensedSeries, encodeCondensed } from '@holdfast/shared/domain/condensed-body.ts';
 import { type BodyRecord, compressBody, encodeBody } from '@holdfast/shared/lib/block-body.ts';
 import { blockChecksum } from '@holdfast/shared/lib/block-checksum.ts';
-import { type CondensedSeries, encodeCondensed } from '@holdfast/shared/lib/condensed-body.ts';
 import type { LogBatch, LogEvent, LogRecord } from '../platform/event-log/event-log.ts';
 
 /** 2026-01-01T00:00:00Z, microseconds: when the blocks' first record was received. */

@@ -3,7 +3,7 @@ import type { SequenceRange } from '@holdfast/shared/domain/ranges.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { BlockHead } from './buffer.ts';
 
-/** Another block may begin at the same sequence: one that stands for this, or its neighbours, too. */
+/** Another block may begin at the same sequence: one that stands for this, condensed. */
 export function isAsCut(block: Block | 'damaged', { range, bytes }: BlockHead): boolean {
   if (block === 'damaged') return true;
   const last = block.firstSequence + BigInt(block.count) - 1n;

@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs';
 import { BlockForm } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
 import { LANES } from '@holdfast/shared/contracts/lanes.ts';
+import { decodeCondensed } from '@holdfast/shared/domain/condensed-body.ts';
 import { decompressBody } from '@holdfast/shared/lib/block-body.ts';
-import { decodeCondensed } from '@holdfast/shared/lib/condensed-body.ts';
 import { simulatedClock } from '@holdfast/shared/runtime/clock.simulated.ts';
 import { seededRandom } from '@holdfast/shared/runtime/random.ts';
 import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
@@ -113,7 +113,7 @@ describe('a buffer near its budget', () => {
       .toBe(settled().contiguous + 1n);
   });
 
-  it('gives condensed blocks with range, count and form, which stay condensed when delivered', async () => {
+  it('gives condensed blocks with range, count and form, condensed when delivered', async () => {
     await appendUntil(() => ledgerOf('telemetry').condensed > 0);
     await buffer.seal('telemetry');
     const heads = sealedOf(buffer, 'telemetry');

@@ -30,7 +30,7 @@ export interface Started {
  * interrupt closes it, too.
  */
 export class Ground {
-  readonly dir = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
+  readonly dir: string;
   readonly #children: ChildProcess[] = [];
   readonly #interrupted = (): void => {
     for (const child of this.#children) signal(child, 'SIGKILL');
@@ -38,7 +38,8 @@ export class Ground {
     process.exit(INTERRUPTED);
   };
 
-  constructor() {
+  constructor(parent = tmpdir()) {
+    this.dir = mkdtempSync(join(parent, 'holdfast-bench-'));
     process.once('SIGINT', this.#interrupted);
     process.once('SIGTERM', this.#interrupted);
   }

@@ -9,6 +9,7 @@ import {
   type Block as BlockMessage,
 } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
 import { laneFromWire } from '@holdfast/shared/contracts/lanes.ts';
+import { decodeCondensed } from '@holdfast/shared/domain/condensed-body.ts';
 import {
   coverage,
   EMPTY_POSITION,
@@ -18,7 +19,6 @@ import {
 import { AssertionError } from '@holdfast/shared/lib/assert.ts';
 import { decodeBody, decompressBody } from '@holdfast/shared/lib/block-body.ts';
 import { blockChecksum } from '@holdfast/shared/lib/block-checksum.ts';
-import { decodeCondensed } from '@holdfast/shared/lib/condensed-body.ts';
 
 import { readingsOf } from './block-readings.ts';
 import { condensedReadings } from './condensed-readings.ts';

@@ -2,7 +2,7 @@ import type {
   CondensedNumber,
   CondensedSeries,
   CondensedText,
-} from '@holdfast/shared/lib/condensed-body.ts';
+} from '@holdfast/shared/domain/condensed-body.ts';
 import type { SeriesReadings } from './block-readings.ts';
 import { boundedName } from './names.ts';
 import {

@@ -1,5 +1,5 @@
+import type { CondensedSeries } from '@holdfast/shared/domain/condensed-body.ts';
 import { summaryOf } from '@holdfast/shared/domain/summary.ts';
-import type { CondensedSeries } from '@holdfast/shared/lib/condensed-body.ts';
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BEGIN, blockRecord, condensedRecord, type Message } from '../blocks.fixture.ts';

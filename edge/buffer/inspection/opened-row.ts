@@ -4,9 +4,9 @@ import {
   Codec,
 } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
 import { laneToWire } from '@holdfast/shared/contracts/lanes.ts';
+import { decodeCondensed } from '@holdfast/shared/domain/condensed-body.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { type DecodedBody, decodeBody, decompressBody } from '@holdfast/shared/lib/block-body.ts';
-import { decodeCondensed } from '@holdfast/shared/lib/condensed-body.ts';
 import type { StreamRow } from '../buffer-store.ts';
 import { rowChecksum } from '../row-checksum.ts';
 import { rowId } from '../row-id.ts';

@@ -3,6 +3,7 @@ import {
   BlockForm,
 } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
 import { laneToWire } from '@holdfast/shared/contracts/lanes.ts';
+import { decodeCondensed, encodeCondensed } from '@holdfast/shared/domain/condensed-body.ts';
 import type { SequenceRange } from '@holdfast/shared/domain/ranges.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { assert } from '@holdfast/shared/lib/assert.ts';
@@ -13,7 +14,6 @@ import {
   decompressBody,
 } from '@holdfast/shared/lib/block-body.ts';
 import { blockChecksum } from '@holdfast/shared/lib/block-checksum.ts';
-import { decodeCondensed, encodeCondensed } from '@holdfast/shared/lib/condensed-body.ts';
 import type { BufferStore, StreamKey } from '../buffer-store.ts';
 import { isIntact } from '../sealing.ts';
 import { Condensing } from './condensing.ts';

@@ -1,5 +1,5 @@
+import { decodeCondensed, encodeCondensed } from '@holdfast/shared/domain/condensed-body.ts';
 import { decodeBody, encodeBody } from '@holdfast/shared/lib/block-body.ts';
-import { decodeCondensed, encodeCondensed } from '@holdfast/shared/lib/condensed-body.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Condensing } from './condensing.ts';

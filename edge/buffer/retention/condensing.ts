@@ -1,7 +1,3 @@
-import { type Measurement, measure, type Payload, whole } from '@holdfast/shared/domain/payload.ts';
-import { MINUTE_MICROS, readingTime, receiveTimes } from '@holdfast/shared/domain/reading-time.ts';
-import { merge, type Summary, summaryOf } from '@holdfast/shared/domain/summary.ts';
-import type { BodyRecord, DecodedBody } from '@holdfast/shared/lib/block-body.ts';
 import {
   type CondensedNumber,
   type CondensedSeries,
@@ -9,7 +5,11 @@ import {
   MINUTE_BYTES_MAX,
   SERIES_BYTES_MAX,
   TEXT_BYTES_MAX,
-} from '@holdfast/shared/lib/condensed-body.ts';
+} from '@holdfast/shared/domain/condensed-body.ts';
+import { type Measurement, measure, type Payload, whole } from '@holdfast/shared/domain/payload.ts';
+import { MINUTE_MICROS, readingTime, receiveTimes } from '@holdfast/shared/domain/reading-time.ts';
+import { merge, type Summary, summaryOf } from '@holdfast/shared/domain/summary.ts';
+import type { BodyRecord, DecodedBody } from '@holdfast/shared/lib/block-body.ts';
 
 /** A UTF-16 unit takes at most three bytes of UTF-8; tag and length come on top. */
 const UTF8_BYTES_MAX = 3;

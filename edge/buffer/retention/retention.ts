@@ -50,7 +50,7 @@ type StepEnd = 'done' | 'nothing';
  */
 export class Retention {
   readonly #options: RetentionOptions;
-  /** Below it a stream has nothing to condense, as long as nothing is forgotten of what was sent. */
+  /** Below it a stream has nothing to condense, until something of what was sent is forgotten. */
   readonly #condensedTo = new Map<number, bigint>();
   /** What the lane had accepted when it was last sealed here. */
   readonly #sealedTo = new Map<Lane, bigint>();
@@ -117,8 +117,8 @@ export class Retention {
   }
 
   /**
-   * What is left of it may have been sent, and will be acknowledged or turn out to be absent: events
-   * wait for that, rather than to go before it.
+   * What is left of it may have been sent, and will be acknowledged or turn out to be absent:
+   * events wait for that, rather than to go before it.
    */
   #isTelemetryLarge(): boolean {
     let left = this.#options.budget() * TELEMETRY_SHARE_BEFORE_EVENTS;
@@ -244,7 +244,12 @@ export class Retention {
     return this.#options.change(async () => {
       if (!blocks.every((block) => this.#isFree(stream, { range: block, bytes: 0 }))) return false;
       const done = work(range);
-      this.#replacing = { stream, range, done: done.catch(() => {}) };
+      // Whoever waits for it only waits; its failure is told below.
+      const over = done.then(
+        () => {},
+        () => {},
+      );
+      this.#replacing = { stream, range, done: over };
       try {
         return await done;
       } finally {

@@ -31,8 +31,8 @@ interface Marks {
 
 /**
  * What the cloud may hold without our knowing it: blocks that were handed to the line and not
- * acknowledged. They keep their bytes; only others are condensed and dropped. Durable before a block
- * is handed out, so that no crash forgets it.
+ * acknowledged. They keep their bytes; only others are condensed and dropped. Durable before a
+ * block is handed out, so that no crash forgets it.
  */
 export class SentMarks {
   readonly #writer: StoreWriter;

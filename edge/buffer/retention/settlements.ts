@@ -6,8 +6,8 @@ const MERGED: ReadonlySet<SettlementKind> = new Set(['condensed', 'dropped']);
 
 /**
  * The settlements with `added`, ascending. What was condensed before may end once more, as dropped,
- * damaged or parked: then it no longer counts as condensed. Neighbours of one kind and reason become
- * one record, so that an outage of months leaves a handful of them.
+ * damaged or parked: then it no longer counts as condensed. Neighbours of one kind and reason
+ * become one record, so that an outage of months leaves a handful of them.
  */
 export function withSettlement<S extends Settlement>(held: readonly S[], added: S): S[] {
   const cut = held.flatMap((one) => (one.kind === 'condensed' ? without(one, added.range) : one));

@@ -8,7 +8,7 @@ import type { Volume } from './volume.ts';
 const RESERVE_FILE = 'reserve';
 /** Kept back when the reserve is released: SQLite opens no file on a disk without a free page. */
 const START_BYTES = 256 * 1024;
-/** With less than this free at the start, all of the reserve is given back before a file is opened. */
+/** With less than this free at the start, all of the reserve is given back before a file opens. */
 const START_FREE_BYTES_MIN = 1024 * 1024;
 const PIECE_BYTES = 256 * 1024;
 const FOLDER_MODE = 0o700;

@@ -15,7 +15,7 @@ const runtime = await systemRuntime({
   logLevel: settings.logLevel,
   steps: sentence ? killingSteps(sentence) : noSteps,
 });
-const planted = plantInBuffer(process.env[PLANT_VARIABLE] ?? '', runtime);
+const planted = plantInBuffer(process.env[PLANT_VARIABLE] ?? '');
 const decoration = planted ? { buffer: planted } : {};
 const gateway = await startGateway({ settings, runtime, decoration });
 stopOnSignals(gateway.stop, runtime.log);

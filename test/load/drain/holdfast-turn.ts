@@ -101,14 +101,15 @@ async function watchDrain(
   const since = (): number => (performance.now() - startedMs) / 1_000;
   let diskSeconds = Number.NaN;
   let answeredSeconds = Number.NaN;
-  while (Number.isNaN(answeredSeconds)) {
+  while (Number.isNaN(diskSeconds) || Number.isNaN(answeredSeconds)) {
     if (since() * 1_000 > (turn.forMs ?? DRAIN_MS_MAX)) break;
     await sleep(LOOK_MS);
     if (Number.isNaN(diskSeconds) && (await isSent(house))) diskSeconds = since();
-    if (await isAnswered(house, first.lanes)) answeredSeconds = since();
+    if (Number.isNaN(answeredSeconds) && (await isAnswered(house, first.lanes)))
+      answeredSeconds = since();
   }
-  if (turn.forMs === undefined && Number.isNaN(answeredSeconds))
-    throw new Error(`the backlog was not answered within ${DRAIN_MS_MAX} ms`);
+  if (turn.forMs === undefined && Number.isNaN(diskSeconds + answeredSeconds))
+    throw new Error(`the backlog was not there within ${DRAIN_MS_MAX} ms`);
   const upBytesPerSecond = ((house.line?.bytes().up ?? 0) - upBefore) / since();
   const live = await probe.end();
   const { up, down } = house.line?.bytes() ?? { up: 0, down: 0 };

@@ -1,5 +1,5 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Print } from '../bench-shape.ts';
 import { probeDisk } from '../disk-probe.ts';
@@ -149,13 +149,11 @@ function monthPlan({ fills, fillMessages }: FootprintSettings): Plan {
 }
 
 async function runBuffer({ name, inMemory, ...plan }: Plan, print: Print): Promise<NamedRun> {
-  const ground = new Ground();
-  const folder =
-    inMemory && existsSync(MEMORY_FILES)
-      ? mkdtempSync(join(MEMORY_FILES, 'holdfast-bench-'))
-      : mkdtempSync(join(ground.dir, 'buffer-'));
+  const ground = new Ground(inMemory && existsSync(MEMORY_FILES) ? MEMORY_FILES : tmpdir());
+  const folder = ground.path('buffer');
+  mkdirSync(folder, { mode: 0o700 });
   try {
-    const disk = probeDisk(ground.dir, PROBE_MS);
+    const disk = probeDisk(tmpdir(), PROBE_MS);
     const run: BufferRun = { ...plan, folder };
     const child = ground.start({
       name,
@@ -171,7 +169,6 @@ async function runBuffer({ name, inMemory, ...plan }: Plan, print: Print): Promi
     const { perSecond, commitWindowMs } = plan;
     return { load, perSecond, commitWindowMs, result, disk };
   } finally {
-    rmSync(folder, { recursive: true, force: true });
     await ground.close();
   }
 }

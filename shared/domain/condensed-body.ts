@@ -1,7 +1,7 @@
 import { CondensedBody } from '../contracts/gen/holdfast/edge/v1/edge_link.ts';
-import { MICROS_MAX, MINUTE_MICROS } from '../domain/reading-time.ts';
-import type { Edge, Summary } from '../domain/summary.ts';
-import { malformed } from './body-layout.ts';
+import { malformed } from '../lib/body-layout.ts';
+import { MICROS_MAX, MINUTE_MICROS } from './reading-time.ts';
+import type { Edge, Summary } from './summary.ts';
 
 /** What is left of a series: a metric of a device. Times are microseconds since 1970. */
 export interface CondensedSeries {
