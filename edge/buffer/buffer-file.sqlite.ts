@@ -8,13 +8,7 @@ import {
 } from '@holdfast/shared/runtime/sqlite.ts';
 import { openBufferPages } from './buffer-pages.sqlite.ts';
 import { bufferOnDisk } from './buffer-reader.sqlite.ts';
-import {
-  beginIncarnation,
-  checkFormat,
-  createBuffer,
-  incarnationOf,
-  tableCount,
-} from './buffer-schema.sqlite.ts';
+import { checkFormat, createBuffer, incarnationOf, tableCount } from './buffer-schema.sqlite.ts';
 import { sqliteBufferStore } from './buffer-store.sqlite.ts';
 import type { OpenedStore } from './buffer-store.ts';
 import type { BufferReader } from './inspection/buffer-reader.ts';
@@ -141,24 +135,16 @@ function openOrCreate(
 }
 
 /**
- * The file against what was written beside it after each commit. Older than that it is damaged;
- * without it nobody can tell, and no sequence is risked: what is accepted from now on is accepted
- * under a new incarnation.
+ * The file against what was written beside it after each commit: older than that it is damaged.
+ * Without a mark of its own it is believed, as a backup or an upgrade leaves it: what it lacks then
+ * the cloud sees by turn and positions, and fences (I6).
  */
 function judgePositions(database: Database, path: string, runtime: Runtime): void {
   const { incarnation, turn, streams } = positionsOf(database, path, runtime);
   const mark = readMark(path);
-  if (mark && isOf(mark, streams)) {
-    const older = olderThan(mark, { incarnation, turn, streams });
-    if (older !== undefined) throw new AppError('STORE_DAMAGED', `the buffer is old: ${older}`);
-    return;
-  }
-  if (turn === '' && streams.every(({ accepted }) => accepted === 0n)) return;
-  const next = database.transaction(() => beginIncarnation(database, runtime)).immediate();
-  runtime.log.warn(
-    { incarnation: next },
-    'the positions have no witness: a new incarnation begins',
-  );
+  if (!mark || !isOf(mark, streams)) return;
+  const older = olderThan(mark, { incarnation, turn, streams });
+  if (older !== undefined) throw new AppError('STORE_DAMAGED', `the buffer is old: ${older}`);
 }
 
 function positionsOf(database: Database, path: string, runtime: Runtime) {

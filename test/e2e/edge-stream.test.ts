@@ -160,7 +160,10 @@ describe('a gateway and the cloud', () => {
 });
 
 describe('two copies of one gateway', () => {
-  it('are fenced no later than when both have spoken, and stay fenced', async () => {
+  it.each([
+    ['all of its files', ['', '-wal', '-shm', '.mark']],
+    ['the database alone', ['', '-wal']],
+  ])('(%s) are fenced no later than when both have spoken', async (_, suffixes) => {
     await cloud.start();
     const file = join(cloud.folder, 'buffer.sqlite');
     const original = await gatewayOn('buffer.sqlite');
@@ -168,7 +171,7 @@ describe('two copies of one gateway', () => {
     await until('the first is served', () => original.pending() === 0);
     await original.stop();
     gateways.pop();
-    const clone = cloneBuffer(file, cloud.folder);
+    const clone = cloneBuffer(file, cloud.folder, suffixes);
 
     const again = await gatewayOn('buffer.sqlite');
     await until('the original is served', () => again.uplink.state().phase === 'streaming');

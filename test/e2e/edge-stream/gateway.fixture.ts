@@ -84,10 +84,10 @@ function message(count: number, changes: Partial<AcceptedMessage> = {}): Accepte
   };
 }
 
-/** What a disk image of a stopped gateway would hold. */
-export function cloneBuffer(file: string, folder: string): string {
+/** What a disk image of a stopped gateway, or a backup of it, would hold. */
+export function cloneBuffer(file: string, folder: string, suffixes: readonly string[]): string {
   const clone = join(folder, 'clone.sqlite');
-  for (const suffix of ['', '-wal', '-shm', '.mark']) {
+  for (const suffix of suffixes) {
     if (existsSync(`${file}${suffix}`)) copyFileSync(`${file}${suffix}`, `${clone}${suffix}`);
   }
   return clone;
