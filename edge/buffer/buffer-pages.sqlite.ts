@@ -12,6 +12,9 @@ const MIB = 1024 * 1024;
  */
 const LAYOUT: SqliteLayout = { pageBytes: 1024, checkpointBytes: 4 * MIB };
 
+/** A gateway writes what is new and reads it once: a larger cache would only hold memory. */
+const CACHE_BYTES = 2 * MIB;
+
 /** So much the file may hold free, for what comes next, beside as much as it holds in use. */
 const FREE_BYTES_KEPT = 8 * MIB;
 /** Moved and synced in one go: what is appended meanwhile waits for it. */
@@ -19,7 +22,14 @@ const STEP_BYTES = MIB / 4;
 
 /** A connection that may write, to a buffer's file or to one that is made by it. */
 export function openBufferPages(path: string): Database {
-  return openSqliteFile(path, { layout: LAYOUT }).defaultSafeIntegers(true);
+  const database = openSqliteFile(path, { layout: LAYOUT, cacheBytes: CACHE_BYTES });
+  return database.defaultSafeIntegers(true);
+}
+
+/** A connection that only reads, whatever wrote the file. */
+export function openBufferPagesReadonly(path: string): Database {
+  const database = openSqliteFile(path, { readonly: true, cacheBytes: CACHE_BYTES });
+  return database.defaultSafeIntegers(true);
 }
 
 /** More than half of the file is free, beside what it may keep. */

@@ -2,12 +2,8 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { SequenceRange } from '@holdfast/shared/domain/ranges.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
-import {
-  type Database,
-  isCorrupt,
-  openSqliteFile,
-  sqliteCode,
-} from '@holdfast/shared/runtime/sqlite.ts';
+import { type Database, isCorrupt, sqliteCode } from '@holdfast/shared/runtime/sqlite.ts';
+import { openBufferPagesReadonly } from './buffer-pages.sqlite.ts';
 import { checkFormat, incarnationOf, tableCount } from './buffer-schema.sqlite.ts';
 import { type Row, streamRow } from './buffer-store.sqlite.ts';
 import type { StreamRow } from './buffer-store.ts';
@@ -32,9 +28,8 @@ export function bufferOnDisk(file: string): BufferOnDisk {
     file,
     open() {
       if (sizeOf(file) === 0) throw nothingThere(file);
-      const database = openSqliteFile(file, { readonly: true });
+      const database = openBufferPagesReadonly(file);
       try {
-        database.defaultSafeIntegers(true);
         return readable(file, () => bufferReader(database, file));
       } catch (cause) {
         database.close();

@@ -12,6 +12,8 @@ export interface OpenSqliteFileOptions {
   readonly readonly?: boolean;
   /** Of a new file; an old one keeps what it was made with. Every connection names the same. */
   readonly layout?: SqliteLayout;
+  /** Pages that this connection keeps in memory; the library's own choice is 16 MB. */
+  readonly cacheBytes?: number;
 }
 
 /** What a file is made of, where it matters how much is written and how much space is taken. */
@@ -120,8 +122,10 @@ export function sqliteError(code: string, message: string): Error {
   return new Sqlite.SqliteError(message, code);
 }
 
-function configure(database: Database, { readonly = false, layout }: OpenSqliteFileOptions): void {
+function configure(database: Database, options: OpenSqliteFileOptions): void {
+  const { readonly = false, layout, cacheBytes } = options;
   if (layout) applyLayout(database, layout);
+  if (cacheBytes !== undefined) database.pragma(`cache_size = -${Math.ceil(cacheBytes / 1024)}`);
   database.pragma('foreign_keys = ON');
   database.pragma(`journal_size_limit = ${WAL_BYTES_KEPT_MAX}`);
   // On macOS fsync leaves the data in the drive's cache; elsewhere these two do nothing.

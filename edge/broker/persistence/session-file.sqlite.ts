@@ -66,6 +66,8 @@ const SCHEMA = `
   ) strict;
 `;
 const TABLES = 7;
+/** All of it is read at the start and then written only. */
+const CACHE_BYTES = 1024 * 1024;
 
 export interface SessionFile {
   readonly database: Database;
@@ -93,7 +95,7 @@ export function openSessionFile(path: string, runtime: Runtime): SessionFile {
 }
 
 function openOrCreate(path: string): Database {
-  const database = openSqliteFile(path);
+  const database = openSqliteFile(path, { cacheBytes: CACHE_BYTES });
   try {
     const tables = database.prepare("select count(*) from sqlite_schema where type = 'table'");
     if (tables.pluck().get() === 0) create(database);
