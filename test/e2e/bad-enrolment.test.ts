@@ -1,5 +1,5 @@
 import { createPublicKey } from 'node:crypto';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   openAuthorityIn,
@@ -178,26 +178,35 @@ describe('an expired certificate', () => {
   });
 });
 
-it('a damaged identity file is named, and messages are kept meanwhile', async () => {
-  await house.gateway.stop();
-  const file = join(house.dir, 'gateway/identity.json');
-  const whole = readFileSync(file, 'utf8');
-  writeFileSync(file, whole.slice(0, 100));
-  house.gateway.start();
-  await house.gatewayReady();
-  const named = new RegExp(`${file} cannot be read; restore it from a backup`);
-  expect(await detailOf('uplink')).toMatch(named);
-  const enrolled = await house.gatewayCli('enroll', await house.claim(), '--cloud', cloudUrl);
-  expect(enrolled.code).toBe(1);
-  expect(enrolled.stderr).toContain(`STORE_DAMAGED: ${file} cannot be read`);
+it('a damaged identity is set aside and its copy takes over; without both, messages are kept', async () => {
+  const folder = join(house.dir, 'gateway');
+  const files = ['identity.json', 'identity.copy.json'].map((name) => join(folder, name));
+  const whole = readFileSync(files[0]!, 'utf8');
+  const startWithDamaged = async (damaged: readonly string[]): Promise<void> => {
+    await house.gateway.stop();
+    for (const file of damaged) writeFileSync(file, whole.slice(0, 100));
+    house.gateway.start();
+    await house.gatewayReady();
+  };
   const device = await connectNumbered(house, 'kept');
+  const arrives = (value: number) =>
+    eventually(`reading ${value}`, async () => {
+      return (await latest(house, 'kept'))?.get(NUMBERED_METRIC)?.value === value;
+    });
+
+  await startWithDamaged(files.slice(0, 1));
   await device.publish(2);
-  await device.close();
+  await arrives(2);
+  expect(readdirSync(folder).join()).toContain('identity.json.damaged-');
+
+  await startWithDamaged(files);
+  expect(await detailOf('uplink')).toMatch(/not enrolled; run: holdfast-gateway enroll/);
+  expect(house.gateway.log()).toContain('the identity was damaged: it was set aside');
+  await device.publish(1);
   await house.gateway.stop();
-  writeFileSync(file, whole);
+  writeFileSync(files[0]!, whole);
   house.gateway.start();
   await house.gatewayReady();
-  await eventually('the reading that was kept', async () => {
-    return (await latest(house, 'kept'))?.get(NUMBERED_METRIC)?.value === 2;
-  });
+  await arrives(3);
+  await device.close();
 });

@@ -42,7 +42,9 @@ test('one trace runs from MQTT through gRPC and the event log to the store', asy
     const all = spans();
     const root = all.find((span) => span.name === TREE[0]);
     const trace = all.filter((span) => span.traceId === root?.traceId);
-    return trace.some((span) => span.name === TREE.at(-1)) ? trace : undefined;
+    // A span is written when it ends, so the inner ones come first.
+    const isWhole = TREE.every((name) => trace.some((span) => span.name === name));
+    return isWhole ? trace : undefined;
   });
   for (const [index, name] of TREE.entries()) {
     const span = tree.find((found) => found.name === name);

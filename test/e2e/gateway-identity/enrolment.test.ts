@@ -42,8 +42,9 @@ describe('enrolment', () => {
     const certificate = new X509Certificate(credentials.certificate);
     expect(certificate.subject).toContain(`CN=${gatewayId}`);
     if (process.platform === 'win32') return;
-    expect(readdirSync(dataDir)).toEqual(['identity.json']);
-    expect(statSync(join(dataDir, 'identity.json')).mode & 0o777).toBe(0o600);
+    expect(readdirSync(dataDir)).toEqual(['identity.copy.json', 'identity.json']);
+    for (const name of readdirSync(dataDir))
+      expect(statSync(join(dataDir, name)).mode & 0o777).toBe(0o600);
     expect(statSync(dataDir).mode & 0o777).toBe(0o700);
   });
 
