@@ -10,6 +10,7 @@ import {
   type ConnectPacket,
   type Subscription,
 } from 'aedes';
+import { writeToStream } from 'mqtt-packet';
 import type { Buffer as GatewayBuffer } from '../buffer/buffer.ts';
 import { type Admit, createAdmission } from '../devices/admission.ts';
 import { createRouter } from '../devices/routes.ts';
@@ -60,6 +61,8 @@ const EARLY_PACKETS_MAX = 10_000;
  * The MQTT broker: Aedes behind a frame guard, and each message on disk before its acknowledgement.
  */
 export function openBroker(options: OpenBrokerOptions): Broker {
+  // Else its first packet makes 65,536 buffers, one for each number, and keeps them: 6.5 MB.
+  writeToStream.cacheNumbers = false;
   const broker = new HoldfastBroker(options);
   return {
     module: {

@@ -1,5 +1,30 @@
 import { setFlagsFromString } from 'node:v8';
 
+/** What the allocator of glibc (mallopt(3)) and V8's own threads may keep for later. */
+const ALLOCATOR = {
+  // One heap for the event loop and one for all other threads, instead of one for each.
+  MALLOC_ARENA_MAX: '2',
+  // Both are raised by what is freed unless they are set: then little is ever given back.
+  MALLOC_TRIM_THRESHOLD_: '131072',
+  MALLOC_MMAP_THRESHOLD_: '131072',
+} as const;
+const ONE_V8_THREAD = '--v8-pool-size=1';
+
+/**
+ * Begins this process anew, once, under the same id, with an allocator that gives memory back: on
+ * a small box that is worth some 30 ms. What the allocator does is settled before a program runs,
+ * so there is no other way. On Linux only; who sets MALLOC_ARENA_MAX decides for himself.
+ *
+ * Called before anything is opened.
+ */
+export function tightenAllocator(): void {
+  if (process.platform !== 'linux' || !process.execve) return;
+  if (process.env['MALLOC_ARENA_MAX'] !== undefined) return;
+  const { execPath, execArgv, argv, env } = process;
+  const args = [execPath, ONE_V8_THREAD, ...execArgv, ...argv.slice(1)];
+  process.execve(execPath, args, { ...env, ...ALLOCATOR });
+}
+
 /**
  * Keeps V8's space for new objects at the 2 MiB it begins with, in this process and its threads;
  * otherwise it grows to 128 MiB under load, and stays there. What a gateway makes per message is

@@ -178,7 +178,7 @@ describe('an expired certificate', () => {
   });
 });
 
-it('a damaged identity is set aside and its copy takes over; without both, messages are kept', async () => {
+it('a damaged identity gives way to its copy; without both, messages are kept', async () => {
   const folder = join(house.dir, 'gateway');
   const files = ['identity.json', 'identity.copy.json'].map((name) => join(folder, name));
   const whole = readFileSync(files[0]!, 'utf8');
