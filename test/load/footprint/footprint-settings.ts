@@ -6,6 +6,8 @@ export interface FootprintSettings {
   /** Messages. */
   readonly backlog: number;
   readonly perSecond: number;
+  /** The backlog is filled at that rate, too. */
+  readonly isSteady: boolean;
   readonly payloadBytes: number;
   readonly windowMs: number;
   /** Starts. */

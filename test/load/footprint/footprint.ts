@@ -22,6 +22,7 @@ const OPTIONS = {
   fills: { type: 'string', default: '30' },
   'fill-messages': { type: 'string', default: '50000' },
   messages: { type: 'string', default: '50000' },
+  steady: { type: 'boolean', default: false },
 } as const;
 
 /** What the gateway takes of a machine: memory, disk, flash wear and time to start. */
@@ -46,6 +47,7 @@ Linux only: it reads /proc. The gateway is enrolled and its cloud does not answe
   --parts A,B         which of them (default ${OPTIONS.parts.default})
   --backlog N         (default ${OPTIONS.backlog.default})
   --rate N            the fixed rate, messages a second (default ${OPTIONS.rate.default})
+  --steady            memory fills at the fixed rate, too: 10 M messages take 33 minutes
   --payload BYTES     random text, for memory and start (default ${OPTIONS.payload.default})
   --seconds S         one window of memory (default ${OPTIONS.seconds.default})
   --rounds N          starts (default ${OPTIONS.rounds.default})
@@ -74,12 +76,13 @@ Linux only: it reads /proc. The gateway is enrolled and its cloud does not answe
 
 function parse(args: readonly string[]): FootprintSettings {
   const { values } = parseArgs({ args: [...args], options: OPTIONS });
-  const number = (name: keyof typeof OPTIONS, max: number): number =>
+  const number = (name: Exclude<keyof typeof OPTIONS, 'steady'>, max: number): number =>
     wholeNumber(name, values[name], { min: 1, max });
   return {
     parts: partsOf(values.parts),
     backlog: number('backlog', 100_000_000),
     perSecond: number('rate', 100_000),
+    isSteady: values.steady,
     payloadBytes: wholeNumber('payload', values.payload, {
       min: PAYLOAD_BYTES_MIN,
       max: 64 * 1024,

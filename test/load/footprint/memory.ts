@@ -12,6 +12,7 @@ const IN_FLIGHT = 20;
 const WARM_UP_MS_MAX = 5_000;
 /** One run of the publisher at full speed; the backlog is looked at after each. */
 const FILL_MS = 5_000;
+const STEADY_FILL_MS = 60_000;
 /** The publisher's process needs a moment to start and connect. */
 const START_MS = 1_000;
 const PROBE_MS = 500;
@@ -32,6 +33,8 @@ export interface SampleSettings {
   /** Messages of backlog at which a sample is taken, ascending. */
   readonly levels: readonly number[];
   readonly perSecond: number;
+  /** Filled at that rate, too; else as fast as the gateway takes it. */
+  readonly isSteady: boolean;
   readonly payloadBytes: number;
   readonly windowMs: number;
 }
@@ -59,15 +62,18 @@ export async function sampleLevels(
 }
 
 async function fill({ ground, gateway }: Place, level: number, settings: SampleSettings) {
-  const { payloadBytes } = settings;
-  let perMs = 0;
+  const { payloadBytes, perSecond, isSteady } = settings;
+  const pace = isSteady
+    ? ({ kind: 'rate', perSecond } as const)
+    : ({ kind: 'window', inFlight: IN_FLIGHT } as const);
+  const fillMs = isSteady ? STEADY_FILL_MS : FILL_MS;
+  let perMs = isSteady ? perSecond / 1000 : 0;
   for (;;) {
     const missing = level - (await gateway.accepted());
     if (missing <= 0) return;
     // The last stretch as long as the speed so far says, so that no level is far exceeded.
-    const measureMs = perMs === 0 ? FILL_MS / 10 : Math.min(FILL_MS, missing / perMs + 1);
+    const measureMs = perMs === 0 ? FILL_MS / 10 : Math.min(fillMs, missing / perMs + 1);
     const shape = { ...shapeOf(gateway, payloadBytes), warmUpMs: 1, measureMs };
-    const pace = { kind: 'window', inFlight: IN_FLIGHT } as const;
     const { ackedInAll } = await runPublisher(ground, { ...shape, pace });
     if (ackedInAll === 0) throw new Error('the gateway acknowledges nothing');
     perMs = ackedInAll / measureMs;
