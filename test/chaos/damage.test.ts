@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { runDamage } from './damage/damage.ts';
 import { type DamagePlant, PLANTS } from './damage/plants.ts';
+import { plantedTests } from './planted-tests.ts';
 
 const CYCLES = Number(process.env['HOLDFAST_TORTURE_CYCLES'] ?? 6);
 const SEED = Number(process.env['HOLDFAST_SEED'] ?? 20_261);
@@ -23,13 +24,9 @@ test(
   TIMEOUT_MS,
 );
 
-/** CI plants every bug; a person's run plants the one of them that its seed draws. */
-const names = Object.keys(PLANTS) as DamagePlant[];
-const drawn = process.env['CI'] ? names : [names[Math.abs(SEED) % names.length]!];
-
-test.each(drawn)(
-  'finds the planted bug %s',
-  async (plant) => {
+plantedTests('damage', {
+  plants: Object.keys(PLANTS) as DamagePlant[],
+  async expectFound(plant) {
     let found = 0;
     for (let cycle = 0; cycle < PLANTED_CYCLES_MAX && found === 0; cycle += 2) {
       const { lost, duplicated } = await run({ seed: SEED + cycle, cycles: 2, plant });
@@ -37,5 +34,5 @@ test.each(drawn)(
     }
     expect(found).toBeGreaterThan(0);
   },
-  TIMEOUT_MS,
-);
+  timeoutMs: TIMEOUT_MS,
+});

@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import { expect, test } from 'vitest';
 import { refusal, runDiskFull } from './disk-full/disk-full.ts';
 import { SEED } from './kill/short-run.ts';
+import { plantedTests } from './planted-tests.ts';
 
 const CYCLES = Number(process.env['HOLDFAST_TORTURE_CYCLES'] ?? 4);
 const PLANTED_CYCLES = 4;
@@ -19,17 +20,17 @@ test.skipIf(refused)(`loses and repeats nothing on a full disk ${refused ?? ''}`
   expect(verdict.stored).toBe(verdict.delivered + verdict.condensed + verdict.dropped);
 });
 
-test.skipIf(refused)(
-  `finds blocks that are condensed after they were sent ${refused ?? ''}`,
-  async () => {
-    let found = 0;
-    for (let attempt = 0; attempt < PLANT_TRIES && found === 0; attempt++) {
-      const seed = SEED + attempt;
-      const plant = 'condensed-after-sent';
-      const { verdict } = await runDiskFull({ seed, cycles: PLANTED_CYCLES, plant, progress });
-      found = verdict.lost + verdict.duplicated;
-    }
-    expect(found).toBeGreaterThan(0);
-  },
-  PLANTED_TIMEOUT_MS,
-);
+if (!refused)
+  plantedTests('disk-full', {
+    plants: ['condensed-after-sent'],
+    async expectFound(plant) {
+      let found = 0;
+      for (let attempt = 0; attempt < PLANT_TRIES && found === 0; attempt++) {
+        const seed = SEED + attempt;
+        const { verdict } = await runDiskFull({ seed, cycles: PLANTED_CYCLES, plant, progress });
+        found = verdict.lost + verdict.duplicated;
+      }
+      expect(found).toBeGreaterThan(0);
+    },
+    timeoutMs: PLANTED_TIMEOUT_MS,
+  });

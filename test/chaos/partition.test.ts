@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { SEED } from './kill/short-run.ts';
 import { runPartition } from './partition/partition.ts';
+import { plantedTests } from './planted-tests.ts';
 
 const CYCLES = Number(process.env['HOLDFAST_TORTURE_CYCLES'] ?? 4);
 const PLANTED_CYCLES = 3;
@@ -15,13 +16,16 @@ test('loses and repeats nothing while the line is cut, torn and slow', async () 
   expect(verdict.stored).toBe(verdict.delivered + verdict.condensed + verdict.dropped);
 });
 
-test('finds blocks that are sent again under another incarnation', async () => {
-  let found = 0;
-  for (let attempt = 0; attempt < PLANT_TRIES && found === 0; attempt++) {
-    const seed = SEED + attempt;
-    const plant = 'resend-under-new-incarnation';
-    const { verdict } = await runPartition({ seed, cycles: PLANTED_CYCLES, plant, progress });
-    found = verdict.lost + verdict.duplicated;
-  }
-  expect(found).toBeGreaterThan(0);
-}, 200_000);
+plantedTests('partition', {
+  plants: ['resend-under-new-incarnation'],
+  async expectFound(plant) {
+    let found = 0;
+    for (let attempt = 0; attempt < PLANT_TRIES && found === 0; attempt++) {
+      const seed = SEED + attempt;
+      const { verdict } = await runPartition({ seed, cycles: PLANTED_CYCLES, plant, progress });
+      found = verdict.lost + verdict.duplicated;
+    }
+    expect(found).toBeGreaterThan(0);
+  },
+  timeoutMs: 200_000,
+});

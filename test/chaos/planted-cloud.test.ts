@@ -1,6 +1,8 @@
-import { test } from 'vitest';
-import { drawPlants, expectFound, PLANTED_TIMEOUT_MS } from './kill/short-run.ts';
+import { expectFound, PLANTED_TIMEOUT_MS } from './kill/short-run.ts';
+import { plantedTests } from './planted-tests.ts';
 
-const PLANTS = ['acknowledge-before-append', 'position-outside-transaction'] as const;
-
-test.each(drawPlants(PLANTS))('finds the planted bug %s', expectFound, PLANTED_TIMEOUT_MS);
+plantedTests('kill cloud', {
+  plants: ['acknowledge-before-append', 'position-outside-transaction'],
+  expectFound,
+  timeoutMs: PLANTED_TIMEOUT_MS,
+});

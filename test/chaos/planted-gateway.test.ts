@@ -1,11 +1,13 @@
-import { test } from 'vitest';
-import { drawPlants, expectFound, PLANTED_TIMEOUT_MS } from './kill/short-run.ts';
+import { expectFound, PLANTED_TIMEOUT_MS } from './kill/short-run.ts';
+import { plantedTests } from './planted-tests.ts';
 
-const PLANTS = [
-  'acknowledge-before-commit',
-  'delete-before-acknowledgement',
-  'range-off-by-one',
-  'resend-under-new-incarnation',
-] as const;
-
-test.each(drawPlants(PLANTS))('finds the planted bug %s', expectFound, PLANTED_TIMEOUT_MS);
+plantedTests('kill gateway', {
+  plants: [
+    'acknowledge-before-commit',
+    'delete-before-acknowledgement',
+    'range-off-by-one',
+    'resend-under-new-incarnation',
+  ],
+  expectFound,
+  timeoutMs: PLANTED_TIMEOUT_MS,
+});

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { plantedTests } from './planted-tests.ts';
+import { POWER_PLANTS, type PowerPlant } from './power/plants.ts';
 import {
-  drawPowerPlants,
   expectPlantFound,
   POWER_TIMEOUT_MS,
   SEED,
@@ -24,5 +25,9 @@ describe.skipIf(withoutTrace !== undefined)(title, () => {
     POWER_TIMEOUT_MS,
   );
 
-  test.each(drawPowerPlants())('finds the planted bug %s', expectPlantFound, POWER_TIMEOUT_MS);
+  plantedTests('power', {
+    plants: Object.keys(POWER_PLANTS) as PowerPlant[],
+    expectFound: expectPlantFound,
+    timeoutMs: POWER_TIMEOUT_MS,
+  });
 });

@@ -3,6 +3,8 @@ import type { Verdict } from './kill/audit.ts';
 export interface TortureOptions {
   readonly cycles: number;
   readonly seed: number;
+  /** `damage`: this cycle alone. */
+  readonly only?: number | undefined;
   /** One of the torture's plants. */
   readonly plant?: string | undefined;
   /** What `power` recorded in an earlier run. */

@@ -14,7 +14,7 @@ const TORTURES: Readonly<Record<string, Torture>> = {
   power,
 };
 
-const HELP = `npm run torture -- NAME [--cycles N] [--seed S] [--plant NAME]
+const HELP = `npm run torture -- NAME [--cycles N] [--seed S] [--only N] [--plant NAME]
 
 Each loads a gateway with keyed and unkeyed messages of QoS 0, 1 and 2, does its worst, lets
 everything drain, and compares both ends.
@@ -22,6 +22,7 @@ The last line is: acked A, stored S, delivered D, condensed C, dropped R, lost 0
 
   --cycles N    how often
   --seed S      takes a run back (default: drawn, and printed)
+  --only N      damage: this cycle of the run alone
   --plant NAME  plants a bug, which the run must find
   --trace FILE  power: cuts into a trace that a failed run kept, instead of recording
 
@@ -38,6 +39,7 @@ async function main(): Promise<number> {
     options: {
       cycles: { type: 'string' },
       seed: { type: 'string' },
+      only: { type: 'string' },
       plant: { type: 'string' },
       trace: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
@@ -57,7 +59,8 @@ async function main(): Promise<number> {
   const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
   say(`seed ${seed}`);
   const cycles = Number(values.cycles ?? torture.cyclesDefault);
-  return conclude(await torture.run({ cycles, seed, plant, trace, progress: say }));
+  const only = values.only === undefined ? undefined : Number(values.only);
+  return conclude(await torture.run({ cycles, seed, only, plant, trace, progress: say }));
 }
 
 function conclude({ verdict, remarks }: TortureReport): number {

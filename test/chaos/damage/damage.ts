@@ -14,6 +14,8 @@ const FINDINGS_MAX = 10;
 export interface DamageOptions {
   readonly cycles: number;
   readonly seed: number;
+  /** This cycle alone. */
+  readonly only?: number | undefined;
   readonly plant?: DamagePlant;
   readonly progress: (text: string) => void;
 }
@@ -39,10 +41,11 @@ export async function runDamage(options: DamageOptions): Promise<DamageReport> {
   const findings: string[] = [];
   try {
     for (let first = 1; first <= options.cycles; first += CYCLES_PER_WORLD) {
+      const cycles = cyclesOf(first, options);
+      if (cycles.length === 0) continue;
       const world = await openWorld(join(root, `${first}`), options.seed + first);
       try {
-        const last = Math.min(options.cycles, first + CYCLES_PER_WORLD - 1);
-        for (let cycle = first; cycle <= last; cycle++) {
+        for (const cycle of cycles) {
           const result = await cycleOf(world, cycle, options);
           results.push(result);
           const found = [...result.verdict.findings];
@@ -59,6 +62,13 @@ export async function runDamage(options: DamageOptions): Promise<DamageReport> {
     rmSync(root, { recursive: true, force: true });
   }
   return reportOf(results, findings);
+}
+
+/** Those that share the world of the first one. */
+function cyclesOf(first: number, { cycles, only }: DamageOptions): number[] {
+  const count = Math.min(CYCLES_PER_WORLD, cycles - first + 1);
+  const all = Array.from({ length: count }, (_, at) => first + at);
+  return only === undefined ? all : all.filter((cycle) => cycle === only);
 }
 
 interface World {

@@ -7,11 +7,12 @@ export const damage: Torture = {
     'flips bits in a gateway’s files, zeroes, cuts, truncates or removes them; then it is started',
   cyclesDefault: 50,
   plants: PLANTS,
-  async run({ cycles, seed, plant, progress }) {
+  async run({ cycles, seed, only, plant, progress }) {
     const planted = plant !== undefined && isDamagePlant(plant) ? { plant } : {};
     const { failedStarts, damaged, ...verdict } = await runDamage({
       cycles,
       seed,
+      only,
       progress,
       ...planted,
     });

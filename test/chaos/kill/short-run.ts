@@ -22,8 +22,3 @@ export async function expectFound(plant: Plant): Promise<void> {
   }
   expect(found).toBeGreaterThan(0);
 }
-
-/** CI plants every bug; a person's run plants the one of them that its seed draws. */
-export function drawPlants(plants: readonly Plant[]): readonly Plant[] {
-  return process.env['CI'] ? plants : [plants[Math.abs(SEED) % plants.length]!];
-}

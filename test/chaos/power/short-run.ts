@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { POWER_PLANTS, type PowerPlant } from './plants.ts';
+import type { PowerPlant } from './plants.ts';
 import { type PowerReport, runPower } from './power.ts';
 import { whyNoTrace } from './strace.ts';
 
@@ -23,10 +23,4 @@ export function shortRun(options: { seed: number; plant?: PowerPlant }): Promise
 export async function expectPlantFound(plant: PowerPlant): Promise<void> {
   const { verdict } = await shortRun({ seed: SEED, plant });
   expect(verdict.lost + verdict.duplicated + verdict.failedStarts).toBeGreaterThan(0);
-}
-
-/** CI plants every bug; a person's run plants the one of them that its seed draws. */
-export function drawPowerPlants(): readonly PowerPlant[] {
-  const plants = Object.keys(POWER_PLANTS) as PowerPlant[];
-  return process.env['CI'] ? plants : [plants[Math.abs(SEED) % plants.length]!];
 }
