@@ -81,6 +81,10 @@ export const SCHEMA = `
   ) strict;
 `;
 
+/** Formats before 2 were never released. */
+const OLDER_HINT =
+  'Let the version that wrote it drain it, or move the file away (in development: --fresh).';
+
 /** Makes the tables of a new file under a new incarnation. */
 export function createBuffer(database: Database, runtime: Runtime): void {
   database
@@ -160,10 +164,11 @@ export function checkFormat(database: Database, path: string): void {
   if (row?.value === BigInt(BUFFER_FORMAT) && isWhole(row)) return;
   if (!row || (row.checksum !== undefined && !isWhole(row)))
     throw new AppError('STORE_DAMAGED', `${path} does not say its format`);
+  const isOlder = typeof row.value === 'bigint' && row.value < BUFFER_FORMAT;
   throw new AppError(
     'PROTOCOL_UNSUPPORTED',
     `${path} has format ${row.value}; this version reads format ${BUFFER_FORMAT}`,
-    { hint: 'Start the version that wrote the file, or a later one.' },
+    { hint: isOlder ? OLDER_HINT : 'Start the version that wrote the file, or a later one.' },
   );
 }
 
