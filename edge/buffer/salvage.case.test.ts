@@ -216,6 +216,19 @@ describe('a write-ahead log', () => {
     expect(await pendingTexts(after)).toHaveLength(pending);
   });
 
+  it.each([
+    ['byte order', 3],
+    ['page size', 10],
+    ['salt', 16],
+  ])('whose header flipped a bit of its %s gives back all that it holds', async (_, at) => {
+    await fill({ killed: true });
+    const log = `${place.file}-wal`;
+    overwrite(log, at, Buffer.from([readFileSync(log)[at]! ^ 1]));
+    const after = open();
+    expect(telemetry(after)).toMatchObject({ accepted: 60, damaged: 0, pending: 50 });
+    expect(await pendingTexts(after)).toEqual(texts(11, 60));
+  });
+
   it('that is torn at its end, as a power cut leaves it, is none', async () => {
     const before = await fill({ killed: true });
     const log = `${place.file}-wal`;

@@ -60,6 +60,10 @@ async function main(): Promise<number> {
   say(`seed ${seed}`);
   const cycles = Number(values.cycles ?? torture.cyclesDefault);
   const only = values.only === undefined ? undefined : Number(values.only);
+  if (only !== undefined && !(only >= 1 && only <= cycles)) {
+    say(`cycle ${values.only} is none of ${cycles}`);
+    return 2;
+  }
   return conclude(await torture.run({ cycles, seed, only, plant, trace, progress: say }));
 }
 

@@ -37,9 +37,11 @@ export function readWal(bytes: Bytes): WalContent {
   if (bytes.size <= HEADER_BYTES) return EMPTY;
   const head = viewOf(bytes.read(0, HEADER_BYTES));
   const magic = head.getUint32(0);
-  const isBigEndian = magic === MAGIC_BIG_ENDIAN;
-  const sum = sumOf(head, { from: 0, to: 24, isBigEndian, seed: [0, 0] });
-  const isHeaderWhole = (isBigEndian || magic === MAGIC) && matches(head, 24, sum);
+  const saysBigEndian = magic === MAGIC_BIG_ENDIAN;
+  const sum = sumOf(head, { from: 0, to: 24, isBigEndian: saysBigEndian, seed: [0, 0] });
+  const isHeaderWhole = (saysBigEndian || magic === MAGIC) && matches(head, 24, sum);
+  // One bit tells the two orders apart: a damaged header is not believed, most machines are little.
+  const isBigEndian = isHeaderWhole && saysBigEndian;
   const pageBytes = isPageSize(head.getUint32(8)) ? head.getUint32(8) : PAGE_BYTES_DEFAULT;
   const frames = new FrameChain({ isBigEndian, pageBytes, seed: sumAt(head, 24) });
   // The frames know their generation too, so a damaged header does not hide them.
