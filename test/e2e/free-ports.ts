@@ -1,15 +1,28 @@
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 
-/** `count` ports of loopback that were free a moment ago, all different. */
+/** Below the range from which systems take the ports of outgoing connections. */
+const PORT_MIN = 12_000;
+const PORT_MAX = 30_000;
+const TRIES_MAX = 200;
+
+/**
+ * `count` ports of loopback that were free a moment ago, all different. Nobody gets one of them by
+ * connecting somewhere; another process that draws the same one is unlikely.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+  const ports = new Set<number>();
+  for (let tried = 0; ports.size < count; tried++) {
+    if (tried === TRIES_MAX) throw new Error(`no ${count} free ports of ${PORT_MIN}-${PORT_MAX}`);
+    const port = PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN));
+    if (await isFree(port)) ports.add(port);
+  }
+  return [...ports];
+}
+
+function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }

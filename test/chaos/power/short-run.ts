@@ -8,6 +8,8 @@ const CYCLES = Number(process.env['HOLDFAST_TORTURE_CYCLES'] ?? 8);
 const EVENTS = 1;
 /** A cut must meet the planted bug: it gets so many cycles; the torture itself runs longer. */
 const PLANTED_CYCLES = 40;
+/** Each records a life of its own. */
+const PLANT_TRIES = 3;
 /** On a busy machine; 25 s on a free one. */
 export const POWER_TIMEOUT_MS = 300_000;
 export const SEED = Number(process.env['HOLDFAST_SEED'] ?? 20_261);
@@ -21,6 +23,10 @@ export function shortRun(options: { seed: number; plant?: PowerPlant }): Promise
 }
 
 export async function expectPlantFound(plant: PowerPlant): Promise<void> {
-  const { verdict } = await shortRun({ seed: SEED, plant });
-  expect(verdict.lost + verdict.duplicated + verdict.failedStarts).toBeGreaterThan(0);
+  let found = 0;
+  for (let attempt = 0; attempt < PLANT_TRIES && found === 0; attempt++) {
+    const { verdict } = await shortRun({ seed: SEED + attempt, plant });
+    found = verdict.lost + verdict.duplicated + verdict.failedStarts;
+  }
+  expect(found).toBeGreaterThan(0);
 }
