@@ -269,7 +269,9 @@ function readRow(sql: Statements, { id, last, kind }: Head): StoredRow {
   const range = { first: id & SEQUENCE_MAX, last };
   try {
     const statement = kind === 'group' ? sql.group : sql.block;
-    const row = statement.get(id) as { checksum?: bigint; body: Uint8Array };
+    const row = statement.get(id) as { checksum?: bigint; body: Uint8Array } | undefined;
+    // Walked over and not found: the tree above it is damaged.
+    if (!row) return { kind, range, checksum: undefined, bytes: undefined };
     const checksum = row.checksum === undefined ? undefined : Number(row.checksum);
     return { kind, range, checksum, bytes: row.body };
   } catch (cause) {

@@ -11,11 +11,24 @@ import { openBuffer } from './open-buffer.ts';
 let place: World;
 let buffer: GatewayBuffer;
 /** The disk's next answers; empty while it is well. */
-let faults: { write: string[]; reopen: number };
+let faults: {
+  write: string[];
+  reopen: number;
+  remedy?: string;
+  /** So many times a salvage fails when it has moved the file. */
+  steps: number;
+};
 beforeEach(() => {
   place = world();
-  faults = { write: [], reopen: 0 };
-  const runtime = testRuntime();
+  faults = { write: [], reopen: 0, steps: 0 };
+  const steps = {
+    reach(step: string): void {
+      if (step !== 'buffer.salvage.moved' || faults.steps === 0) return;
+      faults.steps -= 1;
+      throw new Error('out of memory');
+    },
+  };
+  const runtime = testRuntime({ steps });
   const opened = sickDisk(openBufferStore(place.file, runtime));
   ({ buffer } = openBuffer(opened, { runtime, settings: bufferSettingsSchema.parse({}) }));
 });
@@ -41,6 +54,7 @@ function sickDisk(opened: OpenedStore): OpenedStore {
       },
     },
     reopen(remedy) {
+      faults.remedy = remedy;
       if (faults.reopen-- > 0) throw sqliteError('SQLITE_IOERR', 'the disk is still sick');
       return sickDisk(opened.reopen(remedy));
     },
@@ -98,6 +112,33 @@ it('salvages when the file is not what was written', async () => {
   const well = reopened();
   await expect(buffer.append(keyed(2, text(2)))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   await well;
+  const lane = buffer.ledger(new Map()).find((one) => one.lane === 'telemetry');
+  expect(lane).toMatchObject({ accepted: 2, damaged: 0, pending: 2 });
+});
+
+it('salvages a file that fails again and again, though the disk does not', async () => {
+  await buffer.append(keyed(1, text(1)));
+  const remedies: string[] = [];
+  for (let at = 0; at < 3; at++) {
+    faults.write = ['NO_ERROR_OF_THE_DISK'];
+    const well = reopened();
+    await expect(buffer.append(keyed(2, text(2)))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await well;
+    remedies.push(faults.remedy!);
+    faults.write = [];
+  }
+  expect(remedies).toEqual(['again', 'again', 'salvage']);
+  expect(await buffer.append(keyed(2, text(2)))).toEqual({ kind: 'duplicate' });
+});
+
+it('goes on with a salvage that failed in the middle, and loses nothing by it', async () => {
+  await buffer.append(keyed(1, text(1)));
+  faults.write = ['SQLITE_CORRUPT'];
+  faults.steps = 1;
+  const well = reopened();
+  await expect(buffer.append(keyed(2, text(2)))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  await well;
+  expect(faults.steps).toBe(0);
   const lane = buffer.ledger(new Map()).find((one) => one.lane === 'telemetry');
   expect(lane).toMatchObject({ accepted: 2, damaged: 0, pending: 2 });
 });

@@ -11,7 +11,7 @@ import type {
 } from './buffer.ts';
 import type { OpenedStore } from './buffer-store.ts';
 import { startScrub } from './scrub.ts';
-import { type Remedy, remedyFor, watchFaults } from './store-faults.ts';
+import { isOfDisk, type Remedy, remedyFor, watchFaults } from './store-faults.ts';
 
 /** A buffer on one opened store; after a fault of the store it is of no more use. */
 export interface BufferOnStore extends GatewayBuffer {
@@ -26,6 +26,9 @@ export interface LastingBufferOptions {
 /** A disk that stays sick is tried again so often. */
 const RETRY_MS_MIN = 250;
 const RETRY_MS_MAX = 2_000;
+/** So many stores in a row that failed within this time, though the disk did nothing wrong… */
+const SHORT_LIVES_MAX = 3;
+const SHORT_LIFE_MS = 10_000;
 
 /**
  * The buffer over the life of its stores. After a fault (a failed sync, a damaged page, a lost
@@ -44,6 +47,8 @@ export class LastingBuffer implements GatewayBuffer {
   #before: Look | undefined;
   #recovered: Promise<void> = Promise.resolve();
   #isClosed = false;
+  #begunMs = 0;
+  #shortLives = 0;
 
   constructor(opened: OpenedStore, options: LastingBufferOptions) {
     this.#options = options;
@@ -155,7 +160,8 @@ export class LastingBuffer implements GatewayBuffer {
     const { clock } = this.#options.runtime;
     const onFault = (cause: unknown): void => {
       const remedy = this.#store === opened ? remedyFor(cause) : undefined;
-      if (remedy) this.#recover(remedy, cause);
+      if (remedy && !this.#fault && !this.#isClosed)
+        this.#recover(this.#lasting(remedy, cause), cause);
     };
     const inner = this.#options.onStore({ ...opened, ...watchFaults(opened, onFault) });
     inner.onCommitted((lanes) => {
@@ -163,12 +169,21 @@ export class LastingBuffer implements GatewayBuffer {
     });
     const onHole = (what: string): void =>
       onFault(new AppError('STORE_DAMAGED', `the buffer does not hold what it should: ${what}`));
+    this.#begunMs = clock.monotonicMs();
     this.#scrub = startScrub({ open: opened.look, clock, onHole, onError: onFault });
     return inner;
   }
 
+  /** Where opening it again does not help, the file must be at fault: it is salvaged. */
+  #lasting(remedy: Remedy, cause: unknown): Remedy {
+    const isShort = this.#options.runtime.clock.monotonicMs() - this.#begunMs < SHORT_LIFE_MS;
+    this.#shortLives = isShort && !isOfDisk(cause) ? this.#shortLives + 1 : 0;
+    if (this.#shortLives < SHORT_LIVES_MAX) return remedy;
+    this.#shortLives = 0;
+    return 'salvage';
+  }
+
   #recover(remedy: Remedy, cause: unknown): void {
-    if (this.#fault || this.#isClosed) return;
     const message = remedy === 'salvage' ? 'the buffer is damaged' : 'the buffer failed';
     this.#fault = new AppError('UNAVAILABLE', `${message}; it is opened again`, { cause });
     this.#options.runtime.log.error({ err: cause, remedy }, this.#fault.message);

@@ -44,10 +44,14 @@ export function resumeSalvage(path: string, runtime: Runtime): string | undefine
 
 /**
  * Puts a fresh file with all that is readable of the damaged one in its place. Returns where the
- * damaged one is kept. Killed at any point, the next start goes on (`resumeSalvage`).
+ * damaged one is kept. Killed at any point, the next start goes on (`resumeSalvage`); when it throws,
+ * the next call does.
  */
 export function salvageBuffer(path: string, runtime: Runtime): string {
   const salvaging = salvagingName(path);
+  // One that was begun and failed is gone on with: what it holds must not be moved over.
+  if (existsSync(salvaging) && !existsSync(path)) return refill(path, runtime);
+  if (existsSync(salvaging)) endSalvage(path, runtime);
   // What an earlier salvage may have left of its own log is no part of this file.
   rmSync(`${salvaging}-wal`, { force: true });
   // Where only the log is left, an empty file stands for the one that is gone.

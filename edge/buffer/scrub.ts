@@ -17,7 +17,7 @@ export interface ScrubOptions {
 /**
  * Goes once through what the buffer holds, after its start and beside its work: a damaged inner
  * page of the b-tree can hide rows from who looks for them, and their lane would wait for ever.
- * Bodies are judged where they are used.
+ * What a body says is judged where it is used.
  */
 export function startScrub({ open, clock, onHole, onError }: ScrubOptions): { stop(): void } {
   let timer: Timer | undefined;
@@ -38,10 +38,10 @@ export function startScrub({ open, clock, onHole, onError }: ScrubOptions): { st
           stop();
           return;
         }
-        if (step.value.kind === 'row') continue;
-        const { first, last } = step.value.range;
+        const hole = holeOf(step.value);
+        if (hole === undefined) continue;
         stop();
-        onHole(`${step.value.kind}: ${first}-${last}`);
+        onHole(hole);
         return;
       }
       timer = clock.after(PAUSE_MS, slice);
@@ -52,6 +52,14 @@ export function startScrub({ open, clock, onHole, onError }: ScrubOptions): { st
   };
   timer = clock.after(PAUSE_MS, slice);
   return { stop };
+}
+
+/** A row that is walked over and cannot be read is one, too: who looks for it will not find it. */
+function holeOf(step: Step): string | undefined {
+  const { kind } = step;
+  if (kind === 'row' && step.row.bytes) return undefined;
+  const { first, last } = kind === 'row' ? step.row.range : step.range;
+  return `${kind === 'row' ? 'unreadable' : kind}: ${first}-${last}`;
 }
 
 function* stepsOf(reader: BufferReader): Generator<Step, void> {

@@ -25,6 +25,12 @@ function isCorruption(cause: unknown): boolean {
   return /^SQLITE_(CORRUPT|NOTADB|IOERR_READ|IOERR_SHORT_READ)/.test(code);
 }
 
+/** The disk failed or is full: no file is the better for being salvaged then. */
+export function isOfDisk(cause: unknown): boolean {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  return /^SQLITE_(IOERR|FULL|CANTOPEN|BUSY)/.test(code);
+}
+
 /** The same store, whose faults are told besides being thrown. */
 export function watchFaults(
   opened: OpenedStore,
