@@ -27,6 +27,32 @@ export const ERROR_CODES = {
   CLAIM_EXPIRED: { status: 410, retry: 'never', title: 'The claim code has expired' },
   NOT_FOUND: { status: 404, retry: 'never', title: 'Not found' },
   METHOD_NOT_ALLOWED: { status: 405, retry: 'never', title: 'Method not allowed' },
+  IDEMPOTENCY_IN_FLIGHT: {
+    status: 409,
+    retry: 'later',
+    title: 'The first request with this Idempotency-Key is not answered yet',
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    status: 422,
+    retry: 'never',
+    title: 'This Idempotency-Key was used with another request',
+  },
+  STATE_CONFLICT: {
+    status: 409,
+    retry: 'never',
+    title: 'The present state does not allow this',
+  },
+  PAYMENT_UNRESOLVED: {
+    status: 503,
+    retry: 'later',
+    title: "The acquirer's answer is not known yet",
+  },
+  NOT_ACCEPTABLE: { status: 406, retry: 'never', title: 'No answer in an accepted form' },
+  UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    retry: 'never',
+    title: 'The content type is not supported',
+  },
   CONFLICT: { status: 409, retry: 'never', title: 'The request conflicts with the present state' },
   PRECONDITION_FAILED: { status: 412, retry: 'never', title: 'The entity was changed meanwhile' },
   PAYLOAD_TOO_LARGE: { status: 413, retry: 'never', title: 'The body is too large' },

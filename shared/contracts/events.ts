@@ -1,4 +1,9 @@
 import { z } from 'zod';
+import { AUDIT_EVENTS } from './events/audit.ts';
+import { INVENTORY_EVENTS } from './events/inventory.ts';
+import { ORDER_EVENTS } from './events/order.ts';
+import { PAYMENT_EVENTS } from './events/payment.ts';
+import { PRODUCT_EVENTS } from './events/product.ts';
 import { LANES } from './lanes.ts';
 import type { Topic } from './topics.ts';
 
@@ -60,6 +65,11 @@ export const EVENTS = {
   'gateway.reported.v1': { topic: 'gateways', data: gatewayReported },
   'gateway.disconnected.v1': { topic: 'gateways', data: gatewayDisconnected },
   'gateway.fenced.v1': { topic: 'gateways', data: gatewayFenced },
+  ...PRODUCT_EVENTS,
+  ...INVENTORY_EVENTS,
+  ...PAYMENT_EVENTS,
+  ...ORDER_EVENTS,
+  ...AUDIT_EVENTS,
 } as const satisfies Record<string, { topic: Topic; data: z.ZodType }>;
 
 export type EventType = keyof typeof EVENTS;

@@ -7,7 +7,7 @@ export interface TopicDefinition {
   readonly key: string;
   readonly partitionCount: number;
   readonly retention: { readonly kind: 'time'; readonly ms: number } | { readonly kind: 'compact' };
-  /** The one service that appends to it. */
+  /** The service that appends to it. */
   readonly owner: string;
 }
 
@@ -25,6 +25,36 @@ export const TOPICS = {
     partitionCount: 4,
     retention: { kind: 'time', ms: 7 * DAY_MS },
     owner: 'edge-link',
+  },
+  orders: {
+    key: 'order',
+    partitionCount: 8,
+    retention: { kind: 'time', ms: 30 * DAY_MS },
+    owner: 'order',
+  },
+  payments: {
+    key: 'payment key',
+    partitionCount: 8,
+    retention: { kind: 'time', ms: 30 * DAY_MS },
+    owner: 'payment',
+  },
+  products: {
+    key: 'product',
+    partitionCount: 4,
+    retention: { kind: 'compact' },
+    owner: 'product',
+  },
+  inventory: {
+    key: 'site/item, or the reservation',
+    partitionCount: 8,
+    retention: { kind: 'time', ms: 7 * DAY_MS },
+    owner: 'inventory',
+  },
+  'audit.entries': {
+    key: 'service/resource',
+    partitionCount: 4,
+    retention: { kind: 'time', ms: 30 * DAY_MS },
+    owner: 'each service its own, chained by audit',
   },
 } as const satisfies Record<string, TopicDefinition>;
 

@@ -1,0 +1,22 @@
+import type { AuditEntry } from '@holdfast/shared/contracts/events/audit.ts';
+import type { Transaction } from 'kysely';
+import type { Outbox, OutboxTables } from './outbox.ts';
+
+/**
+ * Writes an audit row in the transaction of what it tells, through the service's outbox: it is
+ * there when the change is, and `audit` chains it. A denial is written in a transaction of its own,
+ * before it is answered.
+ */
+export async function recordAudit<DB extends OutboxTables>(
+  tx: Transaction<DB>,
+  { outbox, tenant, entry }: { outbox: Outbox; tenant: string; entry: AuditEntry },
+): Promise<void> {
+  const { kind, id } = entry.resource;
+  await outbox.enqueue(tx, {
+    type: 'audit.recorded.v1',
+    subject: `audit/${kind}/${id}`,
+    tenant,
+    actor: entry.actor,
+    data: entry,
+  });
+}
