@@ -194,9 +194,12 @@ class EmbeddedLog implements EventLog {
     await this.#stopRetention();
     await Promise.all(topics.map((topic) => topic.appender.drained()));
     await this.#commits.flush();
-    await this.#writer.close();
-    for (const { file } of topics) file.close();
-    this.#groups.close();
+    try {
+      await this.#writer.close();
+    } finally {
+      for (const { file } of topics) file.close();
+      this.#groups.close();
+    }
   }
 
   #assertOpen(): void {

@@ -1,90 +1,51 @@
-import { type Transferable, Worker } from 'node:worker_threads';
+import type { Transferable } from 'node:worker_threads';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
-import { errorFromThread } from '@holdfast/shared/runtime/thread-error.ts';
-import { keepSteps } from '@holdfast/shared/runtime/thread-steps.ts';
+import { startThread, type Thread } from '@holdfast/shared/runtime/thread-calls.ts';
 import type { LogRecord } from './event-log.ts';
-import type { ThreadAnswer, ThreadRequest, ThreadStart } from './log-files.thread.ts';
+import type { ThreadStart, WriteRequest } from './log-files.thread.ts';
 import type { LogWriter, LogWriterOptions, WriteArguments, WriteName } from './log-writer.ts';
-
-interface Waiting {
-  readonly resolve: (result: unknown) => void;
-  readonly reject: (error: Error) => void;
-}
-
-interface Thread {
-  readonly worker: Worker;
-  readonly waiting: Waiting[];
-  readonly exited: Promise<void>;
-}
 
 /**
  * Writes the log's files in a thread of its own: a commit stands still until the disk has it, and
  * the event loop must not. A thread that ended is followed by another at the next write.
  */
 export function threadWriter(options: LogWriterOptions): LogWriter {
-  let thread: Thread | undefined;
+  let thread: Thread<WriteRequest> | undefined;
   let closing = false;
-  const start = (): Thread =>
-    startThread(options, (ended, cause) => {
-      if (thread === ended) thread = undefined;
-      if (!closing) options.runtime.log.error({ err: cause }, 'the thread of the log ended');
+  const start = (): Thread<WriteRequest> =>
+    startLogThread(options, (cause) => {
+      thread = undefined;
+      options.runtime.log.error({ err: cause }, 'the thread of the log ended');
     });
   return {
     write(name, ...what) {
       if (closing) return Promise.reject(new AppError('UNAVAILABLE', 'the event log is closed'));
       thread ??= start();
-      const { worker, waiting } = thread;
       const { request, transfers } = requestOf(name, what);
-      worker.postMessage(request, transfers);
-      return new Promise((resolve, reject) => {
-        waiting.push({ resolve: resolve as Waiting['resolve'], reject });
-      });
+      return thread.call(request, transfers);
     },
     async close() {
       closing = true;
-      thread?.worker.postMessage({ name: 'close' } satisfies ThreadRequest);
-      await thread?.exited;
+      await thread?.close();
     },
   };
 }
 
-function startThread(
+function startLogThread(
   { groupsPath, runtime }: LogWriterOptions,
-  onEnd: (thread: Thread, cause: unknown) => void,
-): Thread {
-  const { gate, pass } = keepSteps(runtime.steps);
-  const worker = new Worker(new URL('./log-files.thread.ts', import.meta.url), {
-    workerData: { groupsPath, gate } satisfies ThreadStart,
-    transferList: gate ? [gate.replies] : [],
+  onEnd: (cause: unknown) => void,
+): Thread<WriteRequest> {
+  return startThread<ThreadStart, WriteRequest>({
+    file: new URL('./log-files.thread.ts', import.meta.url),
+    name: 'writes the log',
+    start: { groupsPath },
+    runtime,
+    onEnd,
   });
-  const waiting: Waiting[] = [];
-  const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
-  const thread = { worker, waiting, exited };
-  let over = false;
-  // An error is followed by the exit: the first of them says why.
-  const end = (cause: unknown): void => {
-    if (over) return;
-    over = true;
-    const error = new AppError('UNAVAILABLE', 'the thread that writes the log ended', { cause });
-    for (const { reject } of waiting.splice(0)) reject(error);
-    onEnd(thread, cause);
-  };
-  worker.on('error', end);
-  worker.on('exit', (code) => end(new Error(`it exited with ${code}`)));
-  worker.on('message', (answer: ThreadAnswer) => {
-    if (answer.kind === 'step') {
-      pass(answer.step);
-      return;
-    }
-    const { resolve, reject } = waiting.shift()!;
-    if (answer.kind === 'failed') reject(errorFromThread(answer.error));
-    else resolve(answer.result);
-  });
-  return thread;
 }
 
 interface Packed {
-  readonly request: ThreadRequest;
+  readonly request: WriteRequest;
   readonly transfers: Transferable[];
 }
 

@@ -38,13 +38,16 @@ export type WriteResult<N extends WriteName> = ReturnType<Writes[N]>;
  */
 export interface LogWriter {
   write<N extends WriteName>(name: N, ...what: WriteArguments<N>): Promise<WriteResult<N>>;
-  /** After the writes that were asked for before. */
+  /**
+   * After the writes that were asked for before. Rejects with UNAVAILABLE when the place where they
+   * run does not end in time.
+   */
   close(): Promise<void>;
 }
 
 export interface LogWriterOptions {
   readonly groupsPath: string;
-  readonly runtime: Pick<Runtime, 'steps' | 'log'>;
+  readonly runtime: Pick<Runtime, 'clock' | 'steps' | 'log'>;
 }
 
 /**
