@@ -1,13 +1,13 @@
 import { statSync } from 'node:fs';
 import { BlockForm } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
-import { LANES } from '@holdfast/shared/contracts/lanes.ts';
+import { LANES, type Lane } from '@holdfast/shared/contracts/lanes.ts';
 import { decodeCondensed } from '@holdfast/shared/domain/condensed-body.ts';
 import { decompressBody } from '@holdfast/shared/lib/block-body.ts';
 import { simulatedClock } from '@holdfast/shared/runtime/clock.simulated.ts';
 import { seededRandom } from '@holdfast/shared/runtime/random.ts';
 import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { message, sealedOf, type World, world } from './buffer.case.fixture.ts';
+import { describe, expect, it } from 'vitest';
+import { ledgerOf, message, openForEach, sealedOf, type World } from './buffer.case.fixture.ts';
 import { type BlockHead, type Buffer as GatewayBuffer, PAYLOAD_BYTES_MAX } from './buffer.ts';
 
 const MIB = 1024 * 1024;
@@ -15,20 +15,18 @@ const BUDGET = MIB;
 
 let place: World;
 let buffer: GatewayBuffer;
-beforeEach(() => {
-  place = world();
-  buffer = place.open({ bytesMax: BUDGET });
-});
-afterEach(async () => {
-  await buffer.close();
-  place.remove();
-});
+openForEach(
+  (opened) => {
+    ({ place, buffer } = opened);
+  },
+  { bytesMax: BUDGET },
+);
 
-const ledgerOf = (lane: string) => buffer.ledger(new Map()).find((one) => one.lane === lane)!;
+const ledger = (lane: Lane) => ledgerOf(buffer, lane);
 
 function expectBalance(): void {
   for (const lane of LANES) {
-    const { accepted, delivered, parked, condensed, dropped, damaged, pending } = ledgerOf(lane);
+    const { accepted, delivered, parked, condensed, dropped, damaged, pending } = ledger(lane);
     expect(delivered + parked + condensed + dropped + damaged + pending).toBe(accepted);
   }
 }
@@ -74,24 +72,23 @@ describe('a buffer near its budget', () => {
       await append(2_000);
       await buffer.seal('telemetry');
       expectBalance();
-      const { condensed, dropped } = ledgerOf('telemetry');
+      const { condensed, dropped } = ledger('telemetry');
       condensedFirst ||= condensed > 0 && dropped === 0;
       expect(statSync(place.file).size).toBeLessThanOrEqual(BUDGET);
     }
     expect(condensedFirst).toBe(true);
-    expect(ledgerOf('telemetry').condensed).toBeGreaterThan(50_000);
+    expect(ledger('telemetry').condensed).toBeGreaterThan(50_000);
     // What cannot be condensed is dropped when nothing else is left.
     for (let round = 0; round < 60; round++) {
       await Promise.all(Array.from({ length: 20 }, () => buffer.append(text('telemetry', 4_000))));
       expectBalance();
     }
-    expect(ledgerOf('telemetry').dropped).toBeGreaterThan(0);
-    expect(ledgerOf('event')).toMatchObject({ accepted: 8, dropped: 0, pending: 8 });
-    expect(ledgerOf('stock')).toMatchObject({ accepted: 8, dropped: 0, pending: 8 });
+    expect(ledger('telemetry').dropped).toBeGreaterThan(0);
+    expect(ledger('event')).toMatchObject({ accepted: 8, dropped: 0, pending: 8 });
+    expect(ledger('stock')).toMatchObject({ accepted: 8, dropped: 0, pending: 8 });
     await expect(buffer.append(text('stock', 1_000))).resolves.toMatchObject({ kind: 'stored' });
     const before = buffer.ledger(new Map());
-    await buffer.close();
-    buffer = place.open({ bytesMax: BUDGET });
+    buffer = await place.reopen();
     expect(buffer.ledger(new Map())).toEqual(before);
   });
 
@@ -101,11 +98,11 @@ describe('a buffer near its budget', () => {
     for (let round = 0; round < 80; round++)
       await Promise.all(Array.from({ length: 20 }, () => buffer.append(text('event', 4_000))));
     expectBalance();
-    const event = ledgerOf('event');
+    const event = ledger('event');
     expect(event.dropped).toBeGreaterThan(0);
     expect(event.accepted).toBe(1_600);
-    expect(ledgerOf('telemetry').pending).toBe(0);
-    expect(ledgerOf('stock')).toMatchObject({ dropped: 0, condensed: 0, pending: 40 });
+    expect(ledger('telemetry').pending).toBe(0);
+    expect(ledger('stock')).toMatchObject({ dropped: 0, condensed: 0, pending: 40 });
     await buffer.seal('event');
     const settled = () => buffer.positions().find(({ lane }) => lane === 'event')!.settled;
     await expect
@@ -114,7 +111,7 @@ describe('a buffer near its budget', () => {
   });
 
   it('gives condensed blocks with range, count and form, condensed when delivered', async () => {
-    await appendUntil(() => ledgerOf('telemetry').condensed > 0);
+    await appendUntil(() => ledger('telemetry').condensed > 0);
     await buffer.seal('telemetry');
     const heads = sealedOf(buffer, 'telemetry');
     let next = 1n;
@@ -131,12 +128,12 @@ describe('a buffer near its budget', () => {
       const counts = values.flatMap(({ minutes }) => [...minutes.values()].map((one) => one.count));
       expect(counts.reduce((sum, count) => sum + count, 0)).toBe(block.count);
     }
-    const accepted = ledgerOf('telemetry').accepted;
+    const accepted = ledger('telemetry').accepted;
     expect(next).toBe(BigInt(accepted) + 1n);
-    expect(condensed).toBe(ledgerOf('telemetry').condensed);
+    expect(condensed).toBe(ledger('telemetry').condensed);
     const all = { contiguous: BigInt(accepted), ranges: [] };
     await buffer.acknowledge(buffer.incarnation, 'telemetry', all);
-    expect(ledgerOf('telemetry')).toMatchObject({
+    expect(ledger('telemetry')).toMatchObject({
       condensed,
       delivered: accepted - condensed,
       pending: 0,
@@ -157,9 +154,8 @@ describe('what was handed out', () => {
     await append(3_000);
     const [head] = await buffer.seal('telemetry');
     const block = await buffer.read(head!);
-    await buffer.close();
-    buffer = place.open({ bytesMax: BUDGET });
-    await appendUntil(() => ledgerOf('telemetry').condensed > 0);
+    buffer = await place.reopen();
+    await appendUntil(() => ledger('telemetry').condensed > 0);
     expect(isHeld(head!)).toBe(true);
     expect(await buffer.read(head!)).toEqual(block);
     await buffer.forgetSent();
@@ -175,7 +171,7 @@ describe('a message that finds no room', () => {
       expect(outcome.kind).toBe('stored');
     }
     expectBalance();
-    expect(ledgerOf('telemetry').dropped).toBeGreaterThan(10);
+    expect(ledger('telemetry').dropped).toBeGreaterThan(10);
   });
 
   it('waits, with those behind it, and is stored in order when there is some', async () => {
@@ -204,7 +200,7 @@ describe('a message that finds no room', () => {
   it('is told so when it waited for too long, or when too many wait', async () => {
     await buffer.close();
     const clock = simulatedClock(0);
-    buffer = place.open({ bytesMax: BUDGET, runtime: testRuntime({ clock }) });
+    buffer = place.open({ runtime: testRuntime({ clock }) });
     for (let round = 0; round < 60; round++) await buffer.append(text('stock', 20_000));
     const early = buffer.append(text('event', 100));
     await clock.advance(31_000);

@@ -2,36 +2,35 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { decodeBody, decompressBody, receivedMicros } from '@holdfast/shared/lib/block-body.ts';
 import { blockChecksum } from '@holdfast/shared/lib/block-checksum.ts';
 import Sqlite from 'better-sqlite3';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { keyed, message, payloads, sealedOf, type World, world } from './buffer.case.fixture.ts';
+import { describe, expect, it } from 'vitest';
+import {
+  keyed,
+  ledgerOf,
+  message,
+  openForEach,
+  payloads,
+  range,
+  sealedOf,
+  upTo,
+  type World,
+} from './buffer.case.fixture.ts';
 import type { Buffer as GatewayBuffer } from './buffer.ts';
 import { BUFFER_FORMAT } from './buffer-schema.sqlite.ts';
 import { rowChecksum } from './row-checksum.ts';
 
 let place: World;
 let buffer: GatewayBuffer;
-beforeEach(() => {
-  place = world();
-  buffer = place.open();
-});
-afterEach(async () => {
-  await buffer.close();
-  place.remove();
+openForEach((opened) => {
+  ({ place, buffer } = opened);
 });
 
-async function reopen(): Promise<void> {
-  await buffer.close();
-  buffer = place.open();
-}
-
-function telemetry() {
-  return buffer.ledger(new Map()).find(({ lane }) => lane === 'telemetry')!;
-}
+const reopen = async (): Promise<void> => {
+  buffer = await place.reopen();
+};
+const telemetry = () => ledgerOf(buffer, 'telemetry');
 
 /** Of a SQLite file. */
 const HEADER_BYTES = 100;
-const upTo = (last: number) => ({ contiguous: BigInt(last), ranges: [] });
-const range = (first: number, last: number) => ({ first: BigInt(first), last: BigInt(last) });
 
 describe('blocks', () => {
   it('hold the records as they were received, with a checksum and a receive time', async () => {

@@ -1,5 +1,5 @@
 import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { message, world, writeIn } from './buffer.case.fixture.ts';
 import { openBufferStore } from './buffer-file.sqlite.ts';
 import { bufferSettingsSchema } from './buffer-settings.ts';
@@ -8,8 +8,12 @@ import { startThreadWriter } from './thread-writer.sqlite.ts';
 
 // The same promises, sentence by sentence, with a thread of its own for the writes.
 writeIn('thread');
-await import('./buffer.case.test.ts');
-await import('./buffer-blocks.case.test.ts');
+describe('a buffer', async () => {
+  await import('./buffer.case.test.ts');
+});
+describe('its blocks', async () => {
+  await import('./buffer-blocks.case.test.ts');
+});
 
 it('is opened anew when its thread ends: what waits is refused, what is later stored', async () => {
   const place = world();

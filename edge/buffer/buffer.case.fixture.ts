@@ -4,16 +4,26 @@ import { join } from 'node:path';
 import type { Lane } from '@holdfast/shared/contracts/lanes.ts';
 import { decodeBody, decompressBody } from '@holdfast/shared/lib/block-body.ts';
 import { type Runtime, testRuntime } from '@holdfast/shared/runtime/runtime.ts';
+import { afterEach, beforeEach } from 'vitest';
 import type { AcceptedMessage, BlockHead, Buffer as GatewayBuffer } from './buffer.ts';
 import { openBufferStore } from './buffer-file.sqlite.ts';
 import { bufferSettingsSchema } from './buffer-settings.ts';
 import { openBuffer } from './open-buffer.ts';
 
+export interface BufferChanges {
+  readonly bytesMax?: number;
+  readonly runtime?: Runtime;
+}
+
 export interface World {
   readonly folder: string;
   readonly file: string;
-  open(changes?: { bytesMax?: number; runtime?: Runtime }): GatewayBuffer;
+  open(changes?: BufferChanges): GatewayBuffer;
+  /** Closes what was opened last, and opens it as it was opened first. */
+  reopen(): Promise<GatewayBuffer>;
   remove(): void;
+  /** Closes what was opened last, and removes all. */
+  end(): Promise<void>;
 }
 
 let writes: 'inline' | 'thread' = 'inline';
@@ -23,18 +33,46 @@ export function writeIn(place: typeof writes): void {
   writes = place;
 }
 
-export function world(): World {
+export function world(usual: BufferChanges = {}): World {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-buffer-'));
   const file = join(folder, 'buffer.sqlite');
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  let last: GatewayBuffer | undefined;
+  const open = (changes: BufferChanges = {}): GatewayBuffer => {
+    const { bytesMax, runtime = testRuntime() } = { ...usual, ...changes };
+    const settings = { ...bufferSettingsSchema.parse({}), ...(bytesMax ? { bytesMax } : {}) };
+    last = openBuffer(openBufferStore(file, runtime, { writes }), { runtime, settings }).buffer;
+    return last;
+  };
   return {
     folder,
     file,
-    open({ bytesMax, runtime = testRuntime() } = {}) {
-      const settings = { ...bufferSettingsSchema.parse({}), ...(bytesMax ? { bytesMax } : {}) };
-      return openBuffer(openBufferStore(file, runtime, { writes }), { runtime, settings }).buffer;
+    open,
+    async reopen() {
+      await last?.close();
+      return open();
     },
-    remove: () => rmSync(folder, { recursive: true, force: true }),
+    remove,
+    async end() {
+      await last?.close();
+      remove();
+    },
   };
+}
+
+/** Gives each test a buffer in a place of its own; both end with the test. */
+export function openForEach(
+  take: (opened: { place: World; buffer: GatewayBuffer }) => void,
+  usual: BufferChanges = {},
+): void {
+  let place: World | undefined;
+  beforeEach(() => {
+    place = world(usual);
+    take({ place, buffer: place.open() });
+  });
+  afterEach(async () => {
+    await place?.end();
+  });
 }
 
 export function message(changes: Partial<AcceptedMessage> = {}): AcceptedMessage {
@@ -70,3 +108,14 @@ export async function payloads(buffer: GatewayBuffer, heads: readonly BlockHead[
 export function sealedOf(buffer: GatewayBuffer, lane: Lane): readonly BlockHead[] {
   return buffer.sealed(buffer.incarnation, lane, 1n, 1_000_000);
 }
+
+/** What the ledger says of the lane, with no line drawn. */
+export function ledgerOf(buffer: GatewayBuffer, lane: Lane) {
+  return buffer.ledger(new Map()).find((one) => one.lane === lane)!;
+}
+
+export const upTo = (last: number) => ({ contiguous: BigInt(last), ranges: [] });
+export const range = (first: number, last: number) => ({
+  first: BigInt(first),
+  last: BigInt(last),
+});

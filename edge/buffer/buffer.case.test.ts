@@ -3,8 +3,18 @@ import { LANES, type Lane } from '@holdfast/shared/contracts/lanes.ts';
 import { decompressBody } from '@holdfast/shared/lib/block-body.ts';
 import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import Sqlite from 'better-sqlite3';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { keyed, message, payloads, sealedOf, type World, world } from './buffer.case.fixture.ts';
+import { describe, expect, it } from 'vitest';
+import {
+  keyed,
+  ledgerOf,
+  message,
+  openForEach,
+  payloads,
+  range,
+  sealedOf,
+  upTo,
+  type World,
+} from './buffer.case.fixture.ts';
 import {
   BLOCK_BYTES_MAX,
   BLOCK_RECORDS_MAX,
@@ -14,26 +24,14 @@ import {
 
 let place: World;
 let buffer: GatewayBuffer;
-beforeEach(() => {
-  place = world();
-  buffer = place.open();
-});
-afterEach(async () => {
-  await buffer.close();
-  place.remove();
+openForEach((opened) => {
+  ({ place, buffer } = opened);
 });
 
-async function reopen(): Promise<void> {
-  await buffer.close();
-  buffer = place.open();
-}
-
-function telemetry() {
-  return buffer.ledger(new Map()).find(({ lane }) => lane === 'telemetry')!;
-}
-
-const upTo = (last: number) => ({ contiguous: BigInt(last), ranges: [] });
-const range = (first: number, last: number) => ({ first: BigInt(first), last: BigInt(last) });
+const reopen = async (): Promise<void> => {
+  buffer = await place.reopen();
+};
+const telemetry = () => ledgerOf(buffer, 'telemetry');
 
 describe('append', () => {
   it('resolves after the message is on disk: another connection sees it', async () => {

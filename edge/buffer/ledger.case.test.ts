@@ -44,15 +44,13 @@ it('the ledger balances at any moment, and a restart does not change it', {
         for (const step of operations) {
           if (step.kind === 'reopen') {
             const before = buffer.ledger(new Map());
-            await buffer.close();
-            buffer = place.open();
+            buffer = await place.reopen();
             expect(buffer.ledger(new Map())).toEqual(before);
           } else await run(buffer, step, stored);
           await checkBalance(buffer, stored);
         }
       } finally {
-        await buffer.close();
-        place.remove();
+        await place.end();
       }
     }),
     { numRuns: 40 },

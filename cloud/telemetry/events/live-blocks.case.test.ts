@@ -1,7 +1,8 @@
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { blockRecord, type Message } from '../blocks.fixture.ts';
-import { DATABASES, TestConsumer, TestDatabase } from '../databases.fixture.ts';
+import { TestConsumer } from '../databases.fixture.ts';
+import { databaseForEach, onEachDatabase } from '../each-database.fixture.ts';
 import { logPositions } from '../store/log-positions.ts';
 import { SeriesReader } from '../store/readings.fixture.ts';
 import type { TelemetryTables } from '../store/tables.ts';
@@ -12,18 +13,12 @@ function messages(values: readonly number[]): Message[] {
   return values.map((payload) => ({ channel: 't', payload, atMicros: payload }));
 }
 
-describe.each(DATABASES)('live blocks $title', ({ technology, skip }) => {
-  if (skip) return it.skip('HOLDFAST_TEST_POSTGRES_URL is not set', () => {});
-  let database: TestDatabase;
+onEachDatabase('live blocks', (technology) => {
   let sql: Sql<TelemetryTables>;
   let consumer: TestConsumer;
-
-  beforeEach(async () => {
-    database = new TestDatabase(technology);
-    sql = await database.open();
-    consumer = new TestConsumer(sql);
+  databaseForEach(technology, (opened) => {
+    ({ sql, consumer } = opened);
   });
-  afterEach(() => database.dispose());
 
   const backlog = [1, 3, 5].map((first) => blockRecord(messages([first, first + 1]), { first }));
   const live = [7, 8].map((first) => blockRecord(messages([first]), { first, live: true }));

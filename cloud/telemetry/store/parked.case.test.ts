@@ -1,7 +1,7 @@
+import type { ParkedBlock } from '@holdfast/shared/domain/block-event.ts';
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { DATABASES, TestDatabase } from '../databases.fixture.ts';
-import type { ParkedBlock } from '../domain/received-block.ts';
+import { expect, it } from 'vitest';
+import { databaseForEach, onEachDatabase } from '../each-database.fixture.ts';
 import { parkedOf } from './gateways.ts';
 import { FORGOTTEN_DETAIL, forgetParked, PARKED_WITH_BYTES_MAX, park } from './parked.ts';
 import type { TelemetryTables } from './tables.ts';
@@ -24,16 +24,11 @@ function blocks(from: number, count: number, changes: Partial<ParkedBlock> = {})
   }));
 }
 
-describe.each(DATABASES)('parked blocks $title', ({ technology, skip }) => {
-  if (skip) return it.skip('HOLDFAST_TEST_POSTGRES_URL is not set', () => {});
-  let database: TestDatabase;
+onEachDatabase('parked blocks', (technology) => {
   let sql: Sql<TelemetryTables>;
-
-  beforeEach(async () => {
-    database = new TestDatabase(technology);
-    sql = await database.open();
+  databaseForEach(technology, (opened) => {
+    ({ sql } = opened);
   });
-  afterEach(() => database.dispose());
 
   const parkAll = (parked: readonly ParkedBlock[], at: bigint): Promise<void> =>
     sql.transaction((tx) => park(tx, parked, at));

@@ -1,9 +1,22 @@
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import { MICROS_MAX } from '../domain/reading.ts';
+import { foldHour, hoursToFold } from './fold.ts';
 import type { AfterSequence, AfterTime, StoredReading } from './raw-readings.ts';
 import { readingsBySequence, readingsByTime } from './raw-readings.ts';
 import { type Bucket, bucketsOf, type Resolution } from './roll-ups.ts';
 import type { TelemetryTables } from './tables.ts';
+
+/** Later than every hour that a test writes to. */
+export const LATER = 2n ** 60n;
+
+/** Folds what any hour has to be folded, as upkeep does in time. */
+export async function foldAll(sql: Sql<TelemetryTables>): Promise<void> {
+  for (;;) {
+    const hours = await hoursToFold(sql, LATER);
+    if (hours.length === 0) return;
+    for (const hour of hours) await foldHour(sql, hour, 1n);
+  }
+}
 
 /** Everything of one series, read page by page as a client would. */
 export class SeriesReader {

@@ -1,21 +1,17 @@
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { blockRecord } from '../blocks.fixture.ts';
-import { DATABASES, TestConsumer, TestDatabase } from '../databases.fixture.ts';
+import { TestConsumer } from '../databases.fixture.ts';
 import { OVERFLOW_METRIC, SERIES_PER_DEVICE_MAX } from '../domain/overflow-series.ts';
+import { databaseForEach, onEachDatabase } from '../each-database.fixture.ts';
 import { SeriesReader } from './readings.fixture.ts';
 import type { TelemetryTables } from './tables.ts';
 
-describe.each(DATABASES)('a device that invents metrics $title', ({ technology, skip }) => {
-  if (skip) return it.skip('HOLDFAST_TEST_POSTGRES_URL is not set', () => {});
-  let database: TestDatabase;
+onEachDatabase('a device that invents metrics', (technology) => {
   let sql: Sql<TelemetryTables>;
-
-  beforeEach(async () => {
-    database = new TestDatabase(technology);
-    sql = await database.open();
+  databaseForEach(technology, (opened) => {
+    ({ sql } = opened);
   });
-  afterEach(() => database.dispose());
 
   const seriesOf = async (device: string): Promise<string[]> => {
     const rows = await sql.read((db) =>

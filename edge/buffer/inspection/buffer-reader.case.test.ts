@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { keyed, message, type World, world } from '../buffer.case.fixture.ts';
+import { describe, expect, it } from 'vitest';
+import { keyed, message, openForEach, range, upTo, type World } from '../buffer.case.fixture.ts';
 import type { Buffer as GatewayBuffer } from '../buffer.ts';
 import { bufferOnDisk } from '../buffer-reader.sqlite.ts';
 import { rowChecksum } from '../row-checksum.ts';
@@ -13,20 +13,12 @@ import { FINDINGS_MAX, verifyBuffer } from './verification.ts';
 
 let place: World;
 let buffer: GatewayBuffer;
-beforeEach(() => {
-  place = world();
-  buffer = place.open();
-});
-afterEach(async () => {
-  await buffer.close();
-  place.remove();
+openForEach((opened) => {
+  ({ place, buffer } = opened);
 });
 
 /** More groups than are read at once. */
 const ROWS_OF_CHUNKS = 600;
-
-const upTo = (last: number) => ({ contiguous: BigInt(last), ranges: [] });
-const range = (first: number, last: number) => ({ first: BigInt(first), last: BigInt(last) });
 
 function look<T>(work: (reader: BufferReader) => T): T {
   const reader = bufferOnDisk(place.file).open();
