@@ -6,13 +6,15 @@ import { addOperations, createApp } from './http.ts';
 import { serveHttp } from './http-server.ts';
 import { testRuntime } from './runtime.ts';
 
-function app() {
+/** `/held` tells when it is asked, and answers when it may. */
+function app(held: { readonly asked?: () => void; readonly until?: Promise<void> } = {}) {
   const runtime = testRuntime();
   const app = createApp(runtime, { bodyBytesMax: 100, requestTimeoutMs: 100 });
   app.get('/slow', () => new Promise<Response>(() => {}));
-  app.get('/soon', async (c) => {
-    await runtime.clock.sleep(50);
-    return c.text('soon');
+  app.get('/held', async (c) => {
+    held.asked?.();
+    await held.until;
+    return c.text('held');
   });
   app.post('/echo', async (c) => c.json(await c.req.json()));
   app.get('/bug', () => {
@@ -59,13 +61,19 @@ test('serves health, readiness, metrics and version', async () => {
 });
 
 test('lets a running request finish and cuts idle connections when it closes', async () => {
-  const server = await serveHttp(app(), { host: '127.0.0.1', port: 0, setting: 'http.port' });
+  const asked = Promise.withResolvers<void>();
+  const until = Promise.withResolvers<void>();
+  const held = app({ asked: asked.resolve, until: until.promise });
+  const server = await serveHttp(held, { host: '127.0.0.1', port: 0, setting: 'http.port' });
   const idle = connect(server.port, '127.0.0.1');
   const idleClosed = new Promise((resolve) => idle.on('close', resolve));
-  const answer = fetch(`${server.url}/soon`);
   await fetch(`${server.url}/healthz`);
-  await server.close();
-  expect(await (await answer).text()).toBe('soon');
+  const answer = fetch(`${server.url}/held`);
+  await asked.promise;
+  const closed = server.close();
+  until.resolve();
+  await closed;
+  expect(await (await answer).text()).toBe('held');
   await idleClosed;
 });
 

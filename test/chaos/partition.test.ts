@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
-import { SEED } from './kill/short-run.ts';
+import { test } from 'vitest';
+import { expectFoundWithin, expectWhole, SEED } from './expectations.ts';
 import { runPartition } from './partition/partition.ts';
 import { plantedTests } from './planted-tests.ts';
 
@@ -10,22 +10,14 @@ const progress = (): void => {};
 
 test('loses and repeats nothing while the line is cut, torn and slow', async () => {
   const { verdict } = await runPartition({ seed: SEED, cycles: CYCLES, progress });
-  expect(verdict.findings, `seed ${SEED}`).toEqual([]);
-  expect(verdict).toMatchObject({ lost: 0, duplicated: 0 });
-  expect(verdict.acked).toBeGreaterThan(0);
-  expect(verdict.stored).toBe(verdict.delivered + verdict.condensed + verdict.dropped);
+  expectWhole(verdict);
 });
 
 plantedTests('partition', {
   plants: ['resend-under-new-incarnation'],
-  async expectFound(plant) {
-    let found = 0;
-    for (let attempt = 0; attempt < PLANT_TRIES && found === 0; attempt++) {
-      const seed = SEED + attempt;
-      const { verdict } = await runPartition({ seed, cycles: PLANTED_CYCLES, plant, progress });
-      found = verdict.lost + verdict.duplicated;
-    }
-    expect(found).toBeGreaterThan(0);
-  },
+  expectFound: (plant) =>
+    expectFoundWithin(PLANT_TRIES, (seed) =>
+      runPartition({ seed, cycles: PLANTED_CYCLES, plant, progress }),
+    ),
   timeoutMs: 200_000,
 });

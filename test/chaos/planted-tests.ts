@@ -1,6 +1,6 @@
 import { test } from 'vitest';
+import { SEED } from './expectations.ts';
 
-const SEED = Number(process.env['HOLDFAST_SEED'] ?? 20_261);
 const TORTURES = [
   'kill gateway',
   'power',

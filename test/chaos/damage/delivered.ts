@@ -1,5 +1,5 @@
 import type { LogEvent } from '@holdfast/cloud/platform/event-log/event-log.ts';
-import { type PlacedBlock, planBlocks } from '@holdfast/cloud/telemetry/domain/apply-plan.ts';
+import { type PlacedBlock, planBlocks } from '@holdfast/shared/domain/block-plan.ts';
 import { openBlockEvent } from '@holdfast/cloud/telemetry/domain/block-event.ts';
 import { Block } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
 import { laneFromWire } from '@holdfast/shared/contracts/lanes.ts';

@@ -1,8 +1,7 @@
-import type { House } from '../../e2e/house.ts';
 import type { Verdict } from '../kill/audit.ts';
+import { type CloudApi, readHeld } from '../kill/held-items.ts';
 import type { Sent } from '../kill/load.ts';
 
-const PAGE_LIMIT = 10_000;
 const FINDINGS_MAX = 10;
 
 /** An item of a raw answer: a reading, or what a minute was condensed to. */
@@ -135,30 +134,11 @@ function idOf({ value, text }: Item): number {
   return value ?? (JSON.parse(text!) as { value: number }).value;
 }
 
-/** Everything that the cloud answers of these devices, page by page. */
-export async function readItems(
-  house: House,
+/** Everything that the cloud holds of these devices. */
+export function readItems(
+  cloud: CloudApi,
   devices: Iterable<string>,
 ): Promise<Map<string, Item[]>> {
-  const found = new Map<string, Item[]>();
-  for (const device of devices) {
-    const items: Item[] = [];
-    const answer = await house.get(`/v1/devices/${device}/latest`);
-    const latest = answer.ok ? ((await answer.json()) as { metrics: { metric: string }[] }) : null;
-    for (const { metric } of latest?.metrics ?? []) {
-      // Beside the number that counts, in the same message.
-      if (metric.endsWith('.filling')) continue;
-      for (let cursor: string | null = ''; cursor !== null; ) {
-        const query = new URLSearchParams({ metric, order: 'sequence', limit: String(PAGE_LIMIT) });
-        if (cursor) query.set('cursor', cursor);
-        const page: { items: Item[]; next_cursor: string | null } = await house.json(
-          `/v1/devices/${device}/readings?${query}`,
-        );
-        items.push(...page.items);
-        cursor = page.next_cursor;
-      }
-    }
-    found.set(device, items);
-  }
-  return found;
+  // Beside the number that counts, in the same message.
+  return readHeld(cloud, devices, (metric) => !metric.endsWith('.filling'));
 }

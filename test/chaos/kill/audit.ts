@@ -1,7 +1,6 @@
-import type { House } from '../../e2e/house.ts';
+import { type CloudApi, readHeld } from './held-items.ts';
 import type { Sent } from './load.ts';
 
-const PAGE_LIMIT = 10_000;
 const FINDINGS_MAX = 10;
 
 /** One reading as the cloud's API gives it. */
@@ -130,43 +129,10 @@ function idOf({ value, text }: Delivered): number {
   return value ?? (JSON.parse(text!) as { value: number }).value;
 }
 
-/** Who answers for the cloud. */
-export type CloudApi = Pick<House, 'get' | 'json'>;
-
-/** Everything that the cloud holds of these devices, through its API, page by page. */
-export async function readDelivered(
-  house: CloudApi,
+/** Everything that the cloud holds of these devices. */
+export function readDelivered(
+  cloud: CloudApi,
   devices: Iterable<string>,
 ): Promise<Map<string, Delivered[]>> {
-  const delivered = new Map<string, Delivered[]>();
-  for (const device of devices) {
-    const readings: Delivered[] = [];
-    for (const metric of await metricsOf(house, device)) {
-      readings.push(...(await readMetric(house, device, metric)));
-    }
-    delivered.set(device, readings);
-  }
-  return delivered;
-}
-
-async function metricsOf(house: CloudApi, device: string): Promise<string[]> {
-  const answer = await house.get(`/v1/devices/${device}/latest`);
-  if (answer.status === 404) return [];
-  const latest = (await answer.json()) as { metrics: { metric: string }[] };
-  return latest.metrics.map(({ metric }) => metric);
-}
-
-async function readMetric(house: CloudApi, device: string, metric: string): Promise<Delivered[]> {
-  const readings: Delivered[] = [];
-  let cursor: string | null = null;
-  do {
-    const query = new URLSearchParams({ metric, order: 'sequence', limit: String(PAGE_LIMIT) });
-    if (cursor) query.set('cursor', cursor);
-    const page: { items: Delivered[]; next_cursor: string | null } = await house.json(
-      `/v1/devices/${device}/readings?${query}`,
-    );
-    readings.push(...page.items);
-    cursor = page.next_cursor;
-  } while (cursor);
-  return readings;
+  return readHeld(cloud, devices);
 }

@@ -1,11 +1,10 @@
-import { expect } from 'vitest';
+import { expectFoundWithin } from '../expectations.ts';
 import { runKill } from './kill.ts';
 import type { Plant } from './plants.ts';
 
 /** The short form of the torture, for `npm test`. */
 export const CYCLES = Number(process.env['HOLDFAST_TORTURE_CYCLES'] ?? 4);
 const PLANTED_CYCLES = 3;
-export const SEED = Number(process.env['HOLDFAST_SEED'] ?? 20_261);
 /** A kill must meet the planted bug: it gets so many tries; the torture itself runs longer. */
 const PLANT_TRIES = 5;
 /** Five tries on a busy machine. */
@@ -15,10 +14,5 @@ export const shortRun = (options: { seed: number; cycles: number; plant?: Plant 
   runKill({ ...options, progress: () => {} });
 
 export async function expectFound(plant: Plant): Promise<void> {
-  let found = 0;
-  for (let attempt = 0; attempt < PLANT_TRIES && found === 0; attempt++) {
-    const { verdict } = await shortRun({ seed: SEED + attempt, cycles: PLANTED_CYCLES, plant });
-    found = verdict.lost + verdict.duplicated;
-  }
-  expect(found).toBeGreaterThan(0);
+  await expectFoundWithin(PLANT_TRIES, (seed) => shortRun({ seed, cycles: PLANTED_CYCLES, plant }));
 }

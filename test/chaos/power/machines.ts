@@ -11,7 +11,7 @@ import { loadCredentials } from '../../../edge/identity/identity-file.ts';
 import { type GatewayProcess, startGateway } from '../../../edge/process.ts';
 import { gatewaySettingsSchema } from '../../../edge/settings.ts';
 import { createSession } from '../../e2e/house.ts';
-import type { CloudApi } from '../kill/audit.ts';
+import type { CloudApi } from '../kill/held-items.ts';
 
 /** A live reading need not wait for company here. */
 const LIVE_SEAL_MS = 5;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { readTrace } from './operations.ts';
 
-const HOUSE = '/tmp/holdfast-house-a1';
+/** Wherever it was made: the reader knows it by its name. */
+const HOUSE = '/any/where/holdfast-house-a1';
 
 const hex = (text: string): string =>
   [...Buffer.from(text)].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');

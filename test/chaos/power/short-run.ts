@@ -1,4 +1,4 @@
-import { expect } from 'vitest';
+import { expectFoundWithin } from '../expectations.ts';
 import type { PowerPlant } from './plants.ts';
 import { type PowerReport, runPower } from './power.ts';
 import { whyNoTrace } from './strace.ts';
@@ -12,7 +12,6 @@ const PLANTED_CYCLES = 40;
 const PLANT_TRIES = 3;
 /** On a busy machine; 25 s on a free one. */
 export const POWER_TIMEOUT_MS = 300_000;
-export const SEED = Number(process.env['HOLDFAST_SEED'] ?? 20_261);
 
 export const withoutTrace = whyNoTrace();
 
@@ -23,10 +22,5 @@ export function shortRun(options: { seed: number; plant?: PowerPlant }): Promise
 }
 
 export async function expectPlantFound(plant: PowerPlant): Promise<void> {
-  let found = 0;
-  for (let attempt = 0; attempt < PLANT_TRIES && found === 0; attempt++) {
-    const { verdict } = await shortRun({ seed: SEED + attempt, plant });
-    found = verdict.lost + verdict.duplicated + verdict.failedStarts;
-  }
-  expect(found).toBeGreaterThan(0);
+  await expectFoundWithin(PLANT_TRIES, (seed) => shortRun({ seed, plant }));
 }
