@@ -19,6 +19,7 @@ const COMMANDS = {
   torture: [['node', 'test/chaos/torture.ts']],
   bench: [['node', 'test/load/bench.ts']],
   generate: [],
+  policies: [['node', 'infra/local/policies.ts']],
   test: [['node', 'infra/local/run-tests.ts', 'all']],
   check: [
     ['biome', 'ci', '--error-on-warnings', '.'],

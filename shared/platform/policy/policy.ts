@@ -2,9 +2,11 @@ import type { Principal } from '@holdfast/shared/contracts/roles.ts';
 
 /** What is asked. Each action has one rule in `policies/`, and its input is tested there. */
 export type PolicyQuestion =
-  | { readonly action: 'order.cancel'; readonly resource: OrderFacts }
-  | { readonly action: 'order.read'; readonly resource: OrderFacts }
-  | { readonly action: 'order.ship'; readonly resource: OrderFacts }
+  | {
+      readonly action: 'order.place';
+      readonly resource: TenantFacts & { readonly customer: string; readonly minorUnits: number };
+    }
+  | { readonly action: 'order.cancel' | 'order.read' | 'order.ship'; readonly resource: OrderFacts }
   | {
       readonly action: 'order.refund';
       readonly resource: OrderFacts & { readonly minorUnits: number };
