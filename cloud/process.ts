@@ -3,15 +3,22 @@ import { addOperations, createApp } from '@holdfast/shared/runtime/http.ts';
 import { type HttpServer, serveHttp } from '@holdfast/shared/runtime/http-server.ts';
 import { createModules, type Module } from '@holdfast/shared/runtime/modules.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
+import { createApi } from './platform/http/api.ts';
+import { addDocs } from './platform/http/docs.ts';
+import { createRateLimiter } from './platform/http/rate-limit.ts';
 import type { CloudSettings } from './settings.ts';
 import { TARGETS, type TargetName } from './targets.ts';
-import { type CloudParts, type Decoration, wireServices } from './wiring.ts';
+import type { InternalListener } from './wiring/peers.ts';
+import type { Decoration } from './wiring/ports.ts';
+import { type CloudParts, wireServices } from './wiring.ts';
 
 export const VERSION = '0.1.0';
 
 export interface CloudProcess {
   readonly httpPort: number;
   readonly grpcPort: number | undefined;
+  /** Where other processes call the services of this one. */
+  readonly internalPort: number | undefined;
   /** Drains: readiness fails first, then listeners close, services stop, ports close. */
   stop(): Promise<void>;
 }
@@ -55,18 +62,23 @@ export async function startCloud(options: CloudOptions): Promise<CloudProcess> {
     await stop();
     throw cause;
   }
-  const { httpPort, grpcPort } = listeners.ports();
-  runtime.log.info({ targets, httpPort, grpcPort, region: settings.region }, 'cloud ready');
-  return { httpPort, grpcPort, stop };
+  const ports = listeners.ports();
+  runtime.log.info({ targets, ...ports, region: settings.region }, 'cloud ready');
+  return { ...ports, stop };
 }
 
 function createListeners(parts: CloudParts, options: CloudOptions) {
   const { targets, settings, runtime } = options;
   const app = createApp(runtime);
-  for (const service of parts.services) service.routes?.(app);
+  const { clock } = runtime;
+  const limiter = createRateLimiter({ kv: parts.kv, clock, settings: settings.http.rateLimits });
+  const api = createApi({ app, verifier: parts.verifier, limiter });
+  for (const service of parts.services) service.routes?.(api);
+  addDocs(api, VERSION);
   const grpcServices = parts.services.flatMap((service) => service.grpc ?? []);
   let http: HttpServer | undefined;
   let grpc: GrpcServer | undefined;
+  let internal: GrpcServer | undefined;
   // Only a process that already holds the authority's secrets shows a certificate of it.
   const certified = targets.some((name) => TARGETS[name].ports.includes('certificate-authority'));
   const httpModule = (needs: readonly string[]): Module => ({
@@ -91,6 +103,7 @@ function createListeners(parts: CloudParts, options: CloudOptions) {
         port,
         setting: 'edgeLink.port',
         tls: await parts.serverCertificate(),
+        clients: 'certified',
         clock: runtime.clock,
       });
     },
@@ -99,10 +112,24 @@ function createListeners(parts: CloudParts, options: CloudOptions) {
       await grpc?.close();
     },
   });
+  const internalModule = (listener: InternalListener, needs: readonly string[]): Module => ({
+    name: 'internal',
+    needs,
+    async start() {
+      internal = await listener.open();
+    },
+    async stop() {
+      listener.drain();
+      await internal?.close();
+    },
+  });
   return {
     app,
-    modules: (needs: readonly string[]): Module[] =>
-      grpcServices.length > 0 ? [grpcModule(needs), httpModule(needs)] : [httpModule(needs)],
-    ports: () => ({ httpPort: http!.port, grpcPort: grpc?.port }),
+    modules: (needs: readonly string[]): Module[] => [
+      ...(parts.internal ? [internalModule(parts.internal, needs)] : []),
+      ...(grpcServices.length > 0 ? [grpcModule(needs)] : []),
+      httpModule(needs),
+    ],
+    ports: () => ({ httpPort: http!.port, grpcPort: grpc?.port, internalPort: internal?.port }),
   };
 }

@@ -1,12 +1,15 @@
 import type { GrpcService } from '@holdfast/shared/runtime/grpc.ts';
-import type { HttpApp } from '@holdfast/shared/runtime/http.ts';
 import type { Module } from '@holdfast/shared/runtime/modules.ts';
+import type { Api } from './platform/http/api.ts';
+import type { PeerService } from './platform/peer/peer.ts';
 
 /** What a service hands to the wiring: its life, its HTTP paths and its gRPC handlers. */
 export interface ServiceHandle {
   readonly module: Module;
-  readonly routes?: (app: HttpApp) => void;
+  readonly routes?: (api: Api) => void;
   readonly grpc?: readonly GrpcService[];
+  /** What other services may call: in this process without a socket, else on the internal port. */
+  readonly peers?: readonly PeerService[];
   /** Ends streams that would last as long as the process, before the gRPC listener closes. */
   readonly drain?: () => Promise<void>;
 }

@@ -3,9 +3,15 @@ import { tracingSettingsSchema } from '@holdfast/shared/runtime/tracing-settings
 import { z } from 'zod';
 import { authSettingsSchema } from './auth/settings.ts';
 import { edgeLinkSettingsSchema } from './edge-link/settings.ts';
+import { rateLimitSettingsSchema } from './platform/http/rate-limit.ts';
 import { telemetrySettingsSchema } from './telemetry/settings.ts';
 
 const port = z.int().min(0).max(65_535);
+/** Where a peer's internal listener is, when the peer runs in another process. */
+const grpcPeer = z
+  .string()
+  .regex(/^[^\s/]+:\d{1,5}$/, 'host:port')
+  .default('127.0.0.1:8091');
 
 /** Every setting of the cloud. Each may also be given as HOLDFAST_… in the environment. */
 export const cloudSettingsSchema = z.strictObject({
@@ -19,6 +25,7 @@ export const cloudSettingsSchema = z.strictObject({
       port: port.default(8080),
       /** Names and addresses in the listener's certificate, beside loopback's. */
       names: z.array(z.string()).default([]),
+      rateLimits: rateLimitSettingsSchema,
     })
     .prefault({}),
   sql: z
@@ -45,7 +52,14 @@ export const cloudSettingsSchema = z.strictObject({
     .strictObject({
       /** Where the target `auth` answers when it runs in another process. */
       auth: z.url().default('http://127.0.0.1:8080'),
+      product: grpcPeer,
+      inventory: grpcPeer,
+      payment: grpcPeer,
     })
+    .prefault({}),
+  /** Where services of other processes call those of this one; off loopback only by TLS. */
+  internal: z
+    .strictObject({ host: z.string().default('127.0.0.1'), port: port.default(8091) })
     .prefault({}),
   tracing: tracingSettingsSchema,
   auth: authSettingsSchema,

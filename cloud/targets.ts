@@ -2,7 +2,14 @@
  * What can run: each service, the ports that it opens and the peers that it asks. Pure data:
  * topology is asked nowhere else. `--target=all` runs everything in one process.
  */
-export const PORTS = ['sql', 'event-log', 'kv', 'secrets', 'certificate-authority'] as const;
+export const PORTS = [
+  'sql',
+  'event-log',
+  'kv',
+  'secrets',
+  'certificate-authority',
+  'policy',
+] as const;
 export type PortName = (typeof PORTS)[number];
 
 export interface TargetDefinition {

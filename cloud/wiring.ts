@@ -1,28 +1,47 @@
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { OpenSql } from '@holdfast/shared/platform/sql/sql.ts';
-import { createTokenVerifier, type TokenVerifier } from '@holdfast/shared/runtime/access-token.ts';
+import {
+  SERVICE_CLIENT_SECRET_BYTES,
+  serviceClientSecretName,
+} from '@holdfast/shared/contracts/service-token.ts';
+import {
+  createTokenVerifier,
+  fetchJwks,
+  TOKEN_TTL_SECONDS,
+  type TokenVerifier,
+} from '@holdfast/shared/runtime/access-token.ts';
 import { isLoopback } from '@holdfast/shared/runtime/http-server.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
+import type { JSONWebKeySet } from 'jose';
 import type { AuthHandle } from './auth/auth.module.ts';
 import type { DevelopmentLogin } from './auth/development-users.ts';
 import type { NewUser, User } from './auth/users.ts';
-import type { CertificateAuthority } from './platform/certificate-authority/certificate-authority.ts';
 import type { ServerCertificate } from './platform/certificate-authority/server-certificate.ts';
-import type { EventLog } from './platform/event-log/event-log.ts';
-import type { Secrets } from './platform/secrets/secrets.ts';
+import type { Kv } from './platform/kv/kv.ts';
+import type { ServiceToken } from './platform/peer/service-token.ts';
 import type { ServiceHandle } from './service.ts';
 import type { CloudSettings } from './settings.ts';
-import type { TargetName } from './targets.ts';
-
-/** What a test may put between a port and its users. */
-export interface Decoration {
-  readonly eventLog?: (log: EventLog) => EventLog;
-  readonly sql?: (open: OpenSql) => OpenSql;
-}
+import { TARGETS, type TargetName } from './targets.ts';
+import {
+  fetchServiceToken,
+  type InternalListener,
+  type PeerWires,
+  wirePeers,
+} from './wiring/peers.ts';
+import {
+  createPorts,
+  type Decoration,
+  openSecretsPort,
+  openSqlPort,
+  type Ports,
+} from './wiring/ports.ts';
 
 export interface CloudParts {
   readonly services: readonly ServiceHandle[];
+  /** Where other processes call the services of this one; undefined when they offer nothing. */
+  readonly internal: InternalListener | undefined;
+  /** Of access tokens, for every path of this process. */
+  readonly verifier: TokenVerifier;
+  readonly kv: Kv;
   /** Closes the ports, after the services stopped. */
   close(): Promise<void>;
   /** For the cloud's own listeners; fresh at each call. */
@@ -33,6 +52,8 @@ interface Wires {
   readonly settings: CloudSettings;
   readonly runtime: Runtime;
   readonly ports: Ports;
+  /** Clients of peers: `peers.client('order', 'inventory', InventoryServiceService)`. */
+  readonly peers: PeerWires;
   auth?: AuthHandle;
 }
 
@@ -44,23 +65,52 @@ export async function wireServices(
   targets: readonly TargetName[],
   wires: { settings: CloudSettings; runtime: Runtime; decoration?: Decoration },
 ): Promise<CloudParts> {
+  const { settings, runtime } = wires;
   const ports = createPorts(wires);
-  const within: Wires = { settings: wires.settings, runtime: wires.runtime, ports };
-  const services: ServiceHandle[] = [];
+  const serverCertificate = async (): Promise<ServerCertificate> => {
+    const { issueServerCertificate } = await import(
+      './platform/certificate-authority/server-certificate.ts'
+    );
+    return issueServerCertificate(await ports.authority(), { names: settings.http.names });
+  };
+  const peers = wirePeers({
+    targets,
+    settings,
+    runtime,
+    jwks: () => jwksOf(within),
+    issue: (target) => serviceTokenFor(within, target),
+    serverCertificate,
+    authorityCertificate: async () => (await ports.authority()).certificate,
+  });
+  const within: Wires = { settings, runtime, ports, peers };
+  const opened = new Map<TargetName, ServiceHandle>();
   // `auth` goes first, so that the others find its keys in this process.
   const order = targets.toSorted((a, b) => Number(b === 'auth') - Number(a === 'auth'));
-  for (const target of order) services.push(await OPENERS[target](within));
+  for (const target of order) {
+    const service = await OPENERS[target](within);
+    peers.offer(service.peers ?? []);
+    opened.set(target, service);
+  }
   return {
-    services,
-    close: ports.close,
-    async serverCertificate() {
-      const { issueServerCertificate } = await import(
-        './platform/certificate-authority/server-certificate.ts'
-      );
-      const { names } = wires.settings.http;
-      return issueServerCertificate(await ports.authority(), { names });
+    services: afterPeers(opened),
+    internal: peers.listener(),
+    verifier: createTokenVerifier({ jwks: () => jwksOf(within), clock: runtime.clock }),
+    kv: await ports.kv(),
+    async close() {
+      await peers.close();
+      await ports.close();
     },
+    serverCertificate,
   };
+}
+
+/** A service starts after the peers that it asks in this process, and stops before them. */
+function afterPeers(opened: ReadonlyMap<TargetName, ServiceHandle>): ServiceHandle[] {
+  return [...opened].map(([target, service]) => {
+    const peers = TARGETS[target].peers.flatMap((peer) => opened.get(peer) ?? []);
+    const needs = [...service.module.needs, ...peers.map(({ module }) => module.name)];
+    return { ...service, module: { ...service.module, needs } };
+  });
 }
 
 const OPENERS: Readonly<Record<TargetName, (wires: Wires) => Promise<ServiceHandle>>> = {
@@ -96,13 +146,11 @@ async function openEdgeLinkTarget({ settings, runtime, ports }: Wires): Promise<
   });
 }
 
-async function openTelemetryTarget(wires: Wires): Promise<ServiceHandle> {
+async function openTelemetryTarget({ settings, runtime, ports }: Wires): Promise<ServiceHandle> {
   const { openTelemetry } = await import('./telemetry/telemetry.module.ts');
-  const { settings, runtime, ports } = wires;
   return openTelemetry({
     sql: await ports.sql(),
     log: await ports.eventLog(),
-    verifier: await verifierOf(wires),
     settings: settings.telemetry,
     runtime,
   });
@@ -114,86 +162,26 @@ async function openConsoleTarget({ runtime }: Wires): Promise<ServiceHandle> {
   return openConsole({ distDir, runtime });
 }
 
-async function verifierOf({ auth, settings, runtime }: Wires): Promise<TokenVerifier> {
-  if (auth) return createTokenVerifier({ jwks: auth.jwks, clock: runtime.clock });
-  const { fetchJwks } = await import('@holdfast/shared/runtime/access-token.ts');
-  const url = `${settings.peers.auth}/.well-known/jwks.json`;
-  return createTokenVerifier({ jwks: () => fetchJwks({ url }), clock: runtime.clock });
+async function jwksOf({ auth, settings }: Wires): Promise<JSONWebKeySet> {
+  if (auth) return auth.jwks();
+  return fetchJwks({ url: `${settings.peers.auth}/.well-known/jwks.json` });
 }
 
-interface Ports {
-  sql(): Promise<OpenSql>;
-  eventLog(): Promise<EventLog>;
-  secrets(): Promise<Secrets>;
-  authority(): Promise<CertificateAuthority>;
-  close(): Promise<void>;
-}
-
-/** Each port once, when it is first asked for. */
-function createPorts(wires: {
-  settings: CloudSettings;
-  runtime: Runtime;
-  decoration?: Decoration;
-}): Ports {
-  const { settings, runtime, decoration = {} } = wires;
-  const opened: { close(): Promise<void> }[] = [];
-  const once = <T>(open: () => Promise<T>): (() => Promise<T>) => {
-    let port: Promise<T> | undefined;
-    return () => {
-      port ??= open();
-      return port;
-    };
-  };
-  const sql = once(async () => {
-    const open = await openSqlPort(settings, runtime);
-    return decoration.sql?.(open) ?? open;
-  });
-  const eventLog = once(async () => {
-    const { openEmbeddedLog } = await import('./platform/event-log/event-log.embedded.ts');
-    const dir = settings.eventLog.dir ?? join(settings.dataDir, 'event-log');
-    const { leaseMs } = settings.eventLog;
-    const log = await openEmbeddedLog({ dir, runtime, leaseMs, writes: 'thread' });
-    opened.push(log);
-    return decoration.eventLog?.(log) ?? log;
-  });
-  const secrets = once(async () => {
-    const port = await openSecretsPort(settings, runtime);
-    opened.push(port);
-    return port;
-  });
-  const authority = once(async () => {
-    const { openX509Authority } = await import(
-      './platform/certificate-authority/certificate-authority.x509.ts'
-    );
-    return openX509Authority({
-      secrets: await secrets(),
-      clock: runtime.clock,
-      random: runtime.random,
-    });
-  });
-  const close = async (): Promise<void> => {
-    for (const port of opened.toReversed()) await port.close();
-  };
-  return { sql, eventLog, secrets, authority, close };
-}
-
-async function openSecretsPort(
-  settings: CloudSettings,
-  runtime: Pick<Runtime, 'clock'>,
-): Promise<Secrets> {
-  const { openFileSecrets } = await import('./platform/secrets/secrets.file.ts');
-  const dir = settings.secrets.dir ?? join(settings.dataDir, 'secrets');
-  return openFileSecrets({ dir, runtime });
-}
-
-async function openSqlPort(settings: CloudSettings, runtime: Runtime): Promise<OpenSql> {
-  const { secretUrl, poolMax } = settings.sql;
-  if (secretUrl) {
-    const { openPostgresSql } = await import('@holdfast/shared/platform/sql/sql.postgres.ts');
-    return openPostgresSql({ url: secretUrl, poolMax, rt: runtime });
+/** Signed here when `auth` runs here, else asked for with the secret of the target. */
+async function serviceTokenFor(
+  { auth, settings, runtime, ports }: Wires,
+  target: TargetName,
+): Promise<ServiceToken> {
+  const nowMs = runtime.clock.now();
+  if (auth) {
+    const token = await auth.signService(target);
+    return { token, expiresAtMs: nowMs + TOKEN_TTL_SECONDS * 1000 };
   }
-  const { openSqliteSql } = await import('@holdfast/shared/platform/sql/sql.sqlite.ts');
-  return openSqliteSql({ dir: join(settings.dataDir, 'sql'), rt: runtime });
+  const secrets = await ports.secrets();
+  const secret = await secrets.ensure(serviceClientSecretName(target), async () =>
+    runtime.random.bytes(SERVICE_CLIENT_SECRET_BYTES),
+  );
+  return fetchServiceToken({ url: settings.peers.auth, target, secret, nowMs });
 }
 
 /** Brings every service's tables up to date, and returns the services. Starting does the same. */

@@ -6,6 +6,7 @@ import type { Role } from '@holdfast/shared/contracts/roles.ts';
 import { openPostgresSql } from '@holdfast/shared/platform/sql/sql.postgres.ts';
 import { openSqliteSql } from '@holdfast/shared/platform/sql/sql.sqlite.ts';
 import type { OpenSql } from '@holdfast/shared/platform/sql/sql.ts';
+import { createTokenVerifier } from '@holdfast/shared/runtime/access-token.ts';
 import { type SimulatedClock, simulatedClock } from '@holdfast/shared/runtime/clock.simulated.ts';
 import { createApp, type HttpApp } from '@holdfast/shared/runtime/http.ts';
 import { type Runtime, testRuntime } from '@holdfast/shared/runtime/runtime.ts';
@@ -13,6 +14,8 @@ import { Pkcs10CertificateRequestGenerator } from '@holdfast/shared/runtime/x509
 import { sql } from 'kysely';
 import { openAuthorityIn } from '../platform/certificate-authority/authority.fixture.ts';
 import type * as pki from '../platform/certificate-authority/certificate-authority.ts';
+import { createApi } from '../platform/http/api.ts';
+import { checkedApp } from '../platform/http/document.fixture.ts';
 import { openFileSecrets } from '../platform/secrets/secrets.file.ts';
 import type { Secrets } from '../platform/secrets/secrets.ts';
 import { type AuthHandle, openAuth } from './auth.module.ts';
@@ -85,8 +88,10 @@ export async function openAuthWorld(options: AuthWorldOptions = {}): Promise<Aut
   };
   const handle = await open(options.settings ?? {});
   const app = createApp(runtime);
-  handle.routes(app);
-  const calls = callsOn(app);
+  const verifier = createTokenVerifier({ jwks: handle.jwks, clock });
+  const api = createApi({ app, verifier });
+  handle.routes(api);
+  const calls = callsOn(checkedApp(api));
   return {
     clock,
     runtime,
@@ -112,9 +117,12 @@ export async function openAuthWorld(options: AuthWorldOptions = {}): Promise<Aut
   };
 }
 
-function callsOn(app: HttpApp): Pick<AuthWorld, 'post' | 'get'> {
+function callsOn(app: ReturnType<typeof checkedApp>): Pick<AuthWorld, 'post' | 'get'> {
   const call = async (path: string, init: RequestInit, token?: string): Promise<Reply> => {
-    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const headers = {
+      'content-type': 'application/json',
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    };
     const response = await app.fetch(new Request(`http://cloud${path}`, { ...init, headers }));
     const text = await response.text();
     const body = text === '' ? undefined : JSON.parse(text);

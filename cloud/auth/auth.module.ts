@@ -1,6 +1,5 @@
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { OpenSql } from '@holdfast/shared/platform/sql/sql.ts';
-import { createTokenVerifier } from '@holdfast/shared/runtime/access-token.ts';
 import type { Module } from '@holdfast/shared/runtime/modules.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { JSONWebKeySet } from 'jose';
@@ -12,6 +11,7 @@ import { createPasswords } from './passwords.ts';
 import { addAuthRoutes } from './routes/auth-routes.ts';
 import { createGateways } from './routes/gateways.ts';
 import { createSessions } from './routes/sessions.ts';
+import { createServiceClients } from './service-clients.ts';
 import type { AuthSettings } from './settings.ts';
 import { openSigningKeys } from './signing-keys.ts';
 import { openAuthSql, type UserAdding } from './users.ts';
@@ -35,6 +35,8 @@ export interface AuthHandle extends ServiceHandle {
   readonly routes: NonNullable<ServiceHandle['routes']>;
   /** For the verifiers of the other targets in this process. */
   readonly jwks: () => Promise<JSONWebKeySet>;
+  /** For the other targets in this process. */
+  readonly signService: (service: string) => Promise<string>;
 }
 
 export async function openAuth(deps: AuthDeps): Promise<AuthHandle> {
@@ -50,13 +52,14 @@ export async function openAuth(deps: AuthDeps): Promise<AuthHandle> {
   const routes = {
     sessions: createSessions({ runtime, sql, keys, passwords, settings }),
     gateways: createGateways({ ...deps, sql, nonceKey }),
-    verifier: createTokenVerifier({ jwks, clock: runtime.clock }),
+    services: createServiceClients({ secrets, keys }),
     jwks: keys.jwks,
   };
   return {
     module: authModule(deps, { sql, passwords, runtime }),
-    routes: (app) => addAuthRoutes(app, routes),
+    routes: (api) => addAuthRoutes(api, routes),
     jwks,
+    signService: keys.signService,
   };
 }
 

@@ -1,6 +1,7 @@
 import { assert } from '@holdfast/shared/lib/assert.ts';
 import { prefixedId } from '@holdfast/shared/lib/ids.ts';
 import {
+  SERVICE_TOKEN_AUDIENCE,
   TOKEN_ALGORITHM,
   TOKEN_AUDIENCE,
   TOKEN_ISSUER,
@@ -14,6 +15,7 @@ import {
   importJWK,
   type JSONWebKeySet,
   type JWK,
+  type JWTPayload,
   SignJWT,
 } from 'jose';
 import type { Secrets } from '../platform/secrets/secrets.ts';
@@ -30,6 +32,8 @@ interface StoredKeys {
 export interface SigningKeys extends TokenSigner {
   /** The public keys, as served at /.well-known/jwks.json. */
   readonly jwks: JSONWebKeySet;
+  /** A token for the internal port; `service` is a target's name. */
+  signService(service: string): Promise<string>;
 }
 
 /** Made once for all processes that share `secrets`. */
@@ -44,21 +48,28 @@ export async function openSigningKeys(
   assert(newest?.jwk.kid, 'there is a signing key, and it has an id');
   const key = await importJWK(newest.jwk, TOKEN_ALGORITHM);
   const header = { alg: TOKEN_ALGORITHM, kid: newest.jwk.kid, typ: 'JWT' };
+  const signFor = (audience: string, subject: string, claims: JWTPayload): Promise<string> => {
+    const nowMs = runtime.clock.now();
+    const seconds = Math.floor(nowMs / 1000);
+    return new SignJWT(claims)
+      .setProtectedHeader(header)
+      .setSubject(subject)
+      .setIssuer(TOKEN_ISSUER)
+      .setAudience(audience)
+      .setJti(prefixedId('tok', nowMs, runtime.random.bytes(10)))
+      .setIssuedAt(seconds)
+      .setExpirationTime(seconds + TOKEN_TTL_SECONDS)
+      .sign(key);
+  };
   return {
     jwks: { keys: stored.keys.map(({ jwk }) => publicPart(jwk)) },
-    sign({ subject, tenant, sites, roles }) {
-      const nowMs = runtime.clock.now();
-      const seconds = Math.floor(nowMs / 1000);
-      return new SignJWT({ tenant, sites, roles })
-        .setProtectedHeader(header)
-        .setSubject(subject)
-        .setIssuer(TOKEN_ISSUER)
-        .setAudience(TOKEN_AUDIENCE)
-        .setJti(prefixedId('tok', nowMs, runtime.random.bytes(10)))
-        .setIssuedAt(seconds)
-        .setExpirationTime(seconds + TOKEN_TTL_SECONDS)
-        .sign(key);
-    },
+    sign: ({ subject, ...claims }) =>
+      signFor(TOKEN_AUDIENCE, subject, {
+        tenant: claims.tenant,
+        sites: claims.sites,
+        roles: claims.roles,
+      }),
+    signService: (service) => signFor(SERVICE_TOKEN_AUDIENCE, service, {}),
   };
 }
 

@@ -2,9 +2,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { createTokenVerifier } from '@holdfast/shared/runtime/access-token.ts';
 import { createApp, type HttpApp } from '@holdfast/shared/runtime/http.ts';
 import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createApi } from '../platform/http/api.ts';
 import { BUNDLE_BYTES_MAX } from './bundle.ts';
 import { openConsole } from './console.module.ts';
 
@@ -37,7 +39,8 @@ async function open(): Promise<HttpApp> {
   const runtime = testRuntime();
   const app = createApp(runtime);
   const service = await openConsole({ distDir: join(folder, 'dist'), runtime });
-  service.routes?.(app);
+  const verifier = createTokenVerifier({ jwks: async () => ({ keys: [] }), clock: runtime.clock });
+  service.routes?.(createApi({ app, verifier }));
   return app;
 }
 

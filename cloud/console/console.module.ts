@@ -31,7 +31,7 @@ export async function openConsole({ distDir, runtime }: ConsoleDeps): Promise<Se
       stop: async () => {},
       degraded: () => (bundle ? undefined : 'the console is not built'),
     },
-    routes: (app) => addRoutes(app, bundle),
+    routes: ({ app }) => addRoutes(app, bundle),
   };
 }
 

@@ -1,7 +1,5 @@
-import {
-  EdgeLinkServiceService,
-  SyncRequest,
-} from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
+import { SyncRequest } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
+import { EdgeLinkServiceService } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link_service.ts';
 
 /** A frame, and where it is a block the block as it came. */
 export interface ArrivedRequest extends SyncRequest {

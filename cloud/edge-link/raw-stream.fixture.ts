@@ -3,12 +3,12 @@ import {
   type Block,
   BlockForm,
   Codec,
-  EdgeLinkServiceClient,
   type Hello,
   type SyncRequest,
   type SyncResponse,
   Lane as WireLane,
 } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
+import { EdgeLinkServiceClient } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link_service.ts';
 import { blockChecksum } from '@holdfast/shared/lib/block-checksum.ts';
 import { systemClock } from '@holdfast/shared/runtime/clock.ts';
 

@@ -1,4 +1,3 @@
-import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { type Runtime, systemRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { openEmbeddedLog } from '../platform/event-log/event-log.embedded.ts';
 import { openerOf, type TestPlace } from './databases.fixture.ts';
@@ -22,7 +21,6 @@ const log = await openEmbeddedLog({ dir: task.logDir, runtime, leaseMs: 1_000 })
 const telemetry = await openTelemetry({
   sql: openerOf(task.place, runtime),
   log,
-  verifier: { verify: () => Promise.reject(new AppError('TOKEN_MISSING', 'nobody asks here')) },
   settings: telemetrySettingsSchema.parse({}),
   runtime,
 });

@@ -6,6 +6,7 @@ import { startTracing, type Tracing } from '@holdfast/shared/runtime/tracing.ts'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openEmbeddedLog } from '../platform/event-log/event-log.embedded.ts';
 import type { EventLog } from '../platform/event-log/event-log.ts';
+import { createApi } from '../platform/http/api.ts';
 import type { ServiceHandle } from '../service.ts';
 import { blockRecord } from './blocks.fixture.ts';
 import { TestDatabase } from './databases.fixture.ts';
@@ -36,12 +37,11 @@ describe('telemetry from the log to the API', () => {
     telemetry = await openTelemetry({
       sql: database.opener(runtime),
       log,
-      verifier: { verify: async () => OPERATOR },
       settings: telemetrySettingsSchema.parse({ foldAfterMs: 100 }),
       runtime,
     });
     app = createApp(runtime);
-    telemetry.routes?.(app);
+    telemetry.routes?.(createApi({ app, verifier: { verify: async () => OPERATOR } }));
     await telemetry.module.start();
   });
   afterEach(async () => {

@@ -1,5 +1,4 @@
 import type { OpenSql, OpenSqlOptions } from '@holdfast/shared/platform/sql/sql.ts';
-import type { TokenVerifier } from '@holdfast/shared/runtime/access-token.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { EventLog, LogSubscription } from '../platform/event-log/event-log.ts';
 import type { ServiceHandle } from '../service.ts';
@@ -18,7 +17,6 @@ import { createUpkeep } from './upkeep.ts';
 export interface TelemetryDeps {
   readonly sql: OpenSql;
   readonly log: EventLog;
-  readonly verifier: TokenVerifier;
   readonly settings: TelemetrySettings;
   readonly runtime: Runtime;
 }
@@ -31,7 +29,7 @@ export const TELEMETRY_TABLES: OpenSqlOptions = { service: 'telemetry', migratio
  * answer for them.
  */
 export async function openTelemetry(deps: TelemetryDeps): Promise<ServiceHandle> {
-  const { log, verifier, settings, runtime } = deps;
+  const { log, settings, runtime } = deps;
   const { clock, metrics, steps } = runtime;
   const sql = await deps.sql<TelemetryTables>(TELEMETRY_TABLES);
   const now = (): bigint => clock.nowMicros();
@@ -56,10 +54,10 @@ export async function openTelemetry(deps: TelemetryDeps): Promise<ServiceHandle>
       },
       degraded: () => upkeep.failure(),
     },
-    routes(app) {
-      deviceRoutes(app, { sql, verifier });
-      readingRoutes(app, { sql, verifier });
-      gatewayRoutes(app, { sql, verifier, clock });
+    routes(api) {
+      deviceRoutes(api, { sql });
+      readingRoutes(api, { sql });
+      gatewayRoutes(api, { sql, clock });
     },
   };
 }

@@ -1,11 +1,9 @@
 import { X509Certificate } from 'node:crypto';
-import { isIP } from 'node:net';
-import { checkServerIdentity } from 'node:tls';
-import { connectivityState, credentials, type ServiceError, status } from '@grpc/grpc-js';
-import { EdgeLinkServiceClient } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
+import { connectivityState, type ServiceError, status } from '@grpc/grpc-js';
+import { EdgeLinkServiceClient } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link_service.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { Clock } from '@holdfast/shared/runtime/clock.ts';
-import { grpcChannelOptions } from '@holdfast/shared/runtime/grpc.ts';
+import { grpcChannelOptions, secureTarget } from '@holdfast/shared/runtime/grpc.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { GatewayCredentials } from '../identity/credentials.ts';
 import type { Link, LinkEvents, OpenLink } from './link.ts';
@@ -83,31 +81,17 @@ function openGrpcLink(
 
 function clientOf(identity: GatewayCredentials): EdgeLinkServiceClient {
   const target = targetOf(identity.grpcUrl);
-  const address = addressOf(target);
-  const secrets = credentials.createSsl(
-    Buffer.from(identity.ca),
-    Buffer.from(identity.key),
-    Buffer.from(identity.certificate),
-    address ? { checkServerIdentity: (_name, peer) => checkServerIdentity(address, peer) } : {},
-  );
-  return new EdgeLinkServiceClient(target, secrets, {
+  const { credentials, options } = secureTarget(target, identity);
+  return new EdgeLinkServiceClient(target, credentials, {
     ...grpcChannelOptions(),
     'grpc.use_local_subchannel_pool': 1,
-    // An address is no server name (RFC 6066 §3): this one is sent in its place, and the address is
-    // what is checked.
-    ...(address ? { 'grpc.ssl_target_name_override': 'localhost' } : {}),
+    ...options,
   });
 }
 
 /** `host:port`, as grpc-js wants it. */
 function targetOf(grpcUrl: string): string {
   return grpcUrl.replace(/^[a-z]+:\/\//, '').replace(/\/+$/, '');
-}
-
-/** The IP address of a target that names one. */
-function addressOf(target: string): string | undefined {
-  const host = target.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
-  return isIP(host) === 0 ? undefined : host;
 }
 
 function errorOf(error: ServiceError, identity: GatewayCredentials, clock: Clock): AppError {

@@ -39,11 +39,12 @@ interface Forgery {
   readonly expiresInSeconds?: number;
 }
 
-async function world() {
+async function world(limits: { rememberedMax?: number } = {}) {
   const clock = simulatedClock();
   const sets: JSONWebKeySet[] = [await keySet(ours, 'one')];
   let asked = 0;
   const verifier = createTokenVerifier({
+    ...limits,
     clock,
     jwks: async () => {
       asked += 1;
@@ -160,6 +161,44 @@ test('finds a new key at its first token, and asks for forged ones only now and 
     await codeOf(verifier, `Bearer ${await sign({ kid: `forged-${round}` })}`);
   }
   expect(asked()).toBe(2);
+});
+
+test('remembers a verified token, and forgets it with the key that verified it', async () => {
+  const { clock, verifier, sign, sets, asked } = await world();
+  const header = `Bearer ${await sign()}`;
+  const first = await verifier.verify(header);
+  // The same object: nothing was verified again.
+  expect(await verifier.verify(header)).toBe(first);
+  sets.push(await keySet(foreign, 'two'));
+  await clock.advance(301_000);
+  expect(await codeOf(verifier, header)).toBe('TOKEN_INVALID');
+  expect(asked()).toBe(2);
+});
+
+test('verifies again after the keys were read again, and remembers that', async () => {
+  const { clock, verifier, sign } = await world();
+  const header = `Bearer ${await sign()}`;
+  const first = await verifier.verify(header);
+  await clock.advance(301_000);
+  const second = await verifier.verify(header);
+  expect(second).not.toBe(first);
+  expect(second).toEqual(first);
+  expect(await verifier.verify(header)).toBe(second);
+});
+
+test('remembers the tokens that were used last, and no more than it says', async () => {
+  const { verifier, sign } = await world({ rememberedMax: 4 });
+  const [kept, left] = [
+    `Bearer ${await sign()}`,
+    `Bearer ${await sign({ expiresInSeconds: 599 })}`,
+  ];
+  const [first, second] = [await verifier.verify(kept), await verifier.verify(left)];
+  for (let number = 0; number < 8; number += 1) {
+    await verifier.verify(`Bearer ${await sign({ claims: { ...claims, jti: `tok_${number}` } })}`);
+    expect(await verifier.verify(kept)).toBe(first);
+  }
+  expect(await verifier.verify(kept)).toBe(first);
+  expect(await verifier.verify(left)).not.toBe(second);
 });
 
 test('goes on with the keys it has while auth is away, and says so when it has none', async () => {

@@ -18,6 +18,8 @@ import { requestJson } from './outbound.ts';
  */
 export const TOKEN_ISSUER = 'holdfast';
 export const TOKEN_AUDIENCE = 'holdfast';
+/** Of services' tokens, which are good on the internal port only. */
+export const SERVICE_TOKEN_AUDIENCE = 'holdfast-internal';
 export const TOKEN_ALGORITHM = 'ES256';
 export const TOKEN_TTL_SECONDS = 600;
 
@@ -31,6 +33,8 @@ const KEYS_FRESH_MS = 300_000;
  */
 const REFETCH_GAP_MS = 10_000;
 const FETCH_TIMEOUT_MS = 5_000;
+/** Verified tokens that are remembered; beyond it the one that was unused for longest goes. */
+const TOKENS_REMEMBERED_MAX = 10_000;
 
 /** Every site of the tenant. */
 const ALL_SITES = '*';
@@ -47,6 +51,8 @@ export interface TokenVerifierOptions {
   /** Where the public keys come from: `auth` in this process, or `fetchJwks`. */
   readonly jwks: () => Promise<JSONWebKeySet>;
   readonly clock: Clock;
+  /** TOKENS_REMEMBERED_MAX when it is absent. */
+  readonly rememberedMax?: number;
 }
 
 const claimsSchema = z.object({
@@ -57,39 +63,103 @@ const claimsSchema = z.object({
   jti: z.string().min(1),
 });
 
+const serviceClaimsSchema = z.object({ sub: z.string().min(1), exp: z.number() });
+
 export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
+  const check = createTokenCheck(options, { audience: TOKEN_AUDIENCE, read: principalOf });
+  return { verify: async (header) => check(bearerToken(header)) };
+}
+
+export interface ServiceTokenVerifier {
+  /** The service of `Authorization: Bearer …`; throws what a TokenVerifier throws. */
+  verify(
+    authorizationHeader: string | undefined,
+  ): Promise<{ readonly service: string; readonly expiresAtMs: number }>;
+}
+
+/** For the internal port: a user's token is as good as none there, and the other way round. */
+export function createServiceTokenVerifier(options: TokenVerifierOptions): ServiceTokenVerifier {
+  const read = (payload: JWTPayload) => {
+    const claims = serviceClaimsSchema.safeParse(payload);
+    if (!claims.success) throw tokenInvalid(claims.error);
+    return { service: claims.data.sub, expiresAtMs: claims.data.exp * 1000 };
+  };
+  const check = createTokenCheck(options, { audience: SERVICE_TOKEN_AUDIENCE, read });
+  return { verify: async (header) => check(bearerToken(header)) };
+}
+
+/**
+ * A token that was verified is remembered until it expires, or until the keys are read again: a key
+ * that was taken back is no good any more from then on, whoever was verified by it.
+ */
+function createTokenCheck<T>(
+  options: TokenVerifierOptions,
+  { audience, read }: { readonly audience: string; readonly read: (payload: JWTPayload) => T },
+): (token: string) => Promise<T> {
   const keys = createKeyCache(options);
-  const check = async (token: string, fresh: boolean): Promise<JWTPayload> => {
-    const keySet = createLocalJWKSet(fresh ? await keys.refetched() : await keys.current());
+  const remembered = rememberTokens<T>(options);
+  const check = async (token: string, keySet: KeySet): Promise<JWTPayload> => {
     const keyOf: JWTVerifyGetKey = (header, input) => {
       // Without a key id the one key of a young installation would fit, and stop fitting at the
       // first rotation.
       if (header.kid === undefined) throw new errors.JWSInvalid('the key id is missing');
-      return keySet(header, input);
+      return keySet.keyOf(header, input);
     };
     const { payload } = await jwtVerify(token, keyOf, {
       algorithms: [TOKEN_ALGORITHM],
       issuer: TOKEN_ISSUER,
-      audience: TOKEN_AUDIENCE,
+      audience,
       requiredClaims: ['exp', 'iat'],
       clockTolerance: CLOCK_TOLERANCE_SECONDS,
       currentDate: new Date(options.clock.now()),
     });
     return payload;
   };
+  return async (token) => {
+    let keySet = await keys.current();
+    const known = remembered.find(token, keySet);
+    if (known) return known.content;
+    const payload = await check(token, keySet)
+      .catch(async (cause: unknown) => {
+        if (!(cause instanceof errors.JWKSNoMatchingKey)) throw cause;
+        // The key may be newer than the cache: `auth` rotates by overlap.
+        keySet = await keys.refetched();
+        return check(token, keySet);
+      })
+      .catch((cause: unknown) => {
+        throw tokenInvalid(cause);
+      });
+    const content = read(payload);
+    remembered.add(token, { content, keySet, expiresAtSeconds: payload.exp! });
+    return content;
+  };
+}
+
+interface RememberedToken<T> {
+  readonly content: T;
+  readonly keySet: KeySet;
+  readonly expiresAtSeconds: number;
+}
+
+/** In the order of their last use: a Map keeps the order of insertion. */
+function rememberTokens<T>({
+  clock,
+  rememberedMax = TOKENS_REMEMBERED_MAX,
+}: Pick<TokenVerifierOptions, 'clock' | 'rememberedMax'>) {
+  const tokens = new Map<string, RememberedToken<T>>();
   return {
-    async verify(authorizationHeader) {
-      const token = bearerToken(authorizationHeader);
-      const payload = await check(token, false)
-        .catch((cause: unknown) => {
-          // The key may be newer than the cache: `auth` rotates by overlap.
-          if (cause instanceof errors.JWKSNoMatchingKey) return check(token, true);
-          throw cause;
-        })
-        .catch((cause: unknown) => {
-          throw tokenInvalid(cause);
-        });
-      return principalOf(payload);
+    find(token: string, keySet: KeySet): RememberedToken<T> | undefined {
+      const known = tokens.get(token);
+      if (!known) return undefined;
+      tokens.delete(token);
+      const isOver = clock.now() / 1000 >= known.expiresAtSeconds + CLOCK_TOLERANCE_SECONDS;
+      if (isOver || known.keySet !== keySet) return undefined;
+      tokens.set(token, known);
+      return known;
+    },
+    add(token: string, known: RememberedToken<T>): void {
+      tokens.set(token, known);
+      if (tokens.size > rememberedMax) tokens.delete(tokens.keys().next().value!);
     },
   };
 }
@@ -154,22 +224,28 @@ function tokenInvalid(cause: unknown): AppError {
   return new AppError('TOKEN_INVALID', message, { cause });
 }
 
+/** The keys of one reading, imported once. */
+interface KeySet {
+  readonly keyOf: ReturnType<typeof createLocalJWKSet>;
+}
+
 interface KeyCache {
-  current(): Promise<JSONWebKeySet>;
-  refetched(): Promise<JSONWebKeySet>;
+  current(): Promise<KeySet>;
+  refetched(): Promise<KeySet>;
 }
 
 /** One fetch at a time; keys that are stale are better than none while `auth` is away (I4). */
 function createKeyCache({ jwks, clock }: TokenVerifierOptions): KeyCache {
-  let held: { keys: JSONWebKeySet; at: number } | undefined;
+  let held: { keys: KeySet; at: number } | undefined;
   let askedAt = Number.NEGATIVE_INFINITY;
-  let fetching: Promise<JSONWebKeySet> | undefined;
+  let fetching: Promise<KeySet> | undefined;
   const late = (): Error =>
     new AppError('UNAVAILABLE', `no signing keys within ${FETCH_TIMEOUT_MS} ms`);
-  const fetchOnce = async (): Promise<JSONWebKeySet> => {
+  const fetchOnce = async (): Promise<KeySet> => {
     askedAt = clock.monotonicMs();
     try {
-      const keys = await withDeadline(jwks(), { clock, ms: FETCH_TIMEOUT_MS, late });
+      const read = await withDeadline(jwks(), { clock, ms: FETCH_TIMEOUT_MS, late });
+      const keys = { keyOf: createLocalJWKSet(read) };
       held = { keys, at: clock.monotonicMs() };
       return keys;
     } catch (cause) {
@@ -179,7 +255,7 @@ function createKeyCache({ jwks, clock }: TokenVerifierOptions): KeyCache {
       fetching = undefined;
     }
   };
-  const fetch = (): Promise<JSONWebKeySet> => {
+  const fetch = (): Promise<KeySet> => {
     fetching ??= fetchOnce();
     return fetching;
   };

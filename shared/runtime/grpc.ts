@@ -1,5 +1,10 @@
+import { isIP } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
 import {
+  type ChannelCredentials,
   type ChannelOptions,
+  credentials,
+  experimental,
   type Metadata,
   Server,
   ServerCredentials,
@@ -32,8 +37,13 @@ export interface GrpcServerOptions {
   readonly port: number;
   /** The setting that chose the port, named when the port is in use. */
   readonly setting: string;
-  /** With `ca`, only clients with a certificate of that authority are let in. PEM texts. */
-  readonly tls: { readonly key: string; readonly cert: string; readonly ca: string };
+  /** PEM texts; without them the line is plain, for loopback only. */
+  readonly tls?: { readonly key: string; readonly cert: string; readonly ca: string };
+  /**
+   * `certified`: only clients with a certificate of `ca` are let in. `any`: a client may show a
+   * certificate, and the handlers look at it.
+   */
+  readonly clients: 'certified' | 'any';
   readonly clock: Clock;
 }
 
@@ -46,13 +56,7 @@ export interface GrpcServer {
 export async function serveGrpc(options: GrpcServerOptions): Promise<GrpcServer> {
   const server = new Server(grpcChannelOptions());
   for (const { definition, handlers } of options.services) server.addService(definition, handlers);
-  const { key, cert, ca } = options.tls;
-  const credentials = ServerCredentials.createSsl(
-    Buffer.from(ca),
-    [{ private_key: Buffer.from(key), cert_chain: Buffer.from(cert) }],
-    true,
-  );
-  const port = await bind(server, options, credentials);
+  const port = await bind(server, options, credentialsOf(options));
   const undoWindows = widenHttp2Windows(WINDOW_BYTES);
   return {
     port,
@@ -61,6 +65,23 @@ export async function serveGrpc(options: GrpcServerOptions): Promise<GrpcServer>
       undoWindows();
     },
   };
+}
+
+function credentialsOf({ tls, clients }: GrpcServerOptions): ServerCredentials {
+  if (!tls) return ServerCredentials.createInsecure();
+  const [key, cert, ca] = [tls.key, tls.cert, tls.ca].map((pem) => Buffer.from(pem));
+  if (clients === 'certified') {
+    return ServerCredentials.createSsl(ca!, [{ private_key: key!, cert_chain: cert! }], true);
+  }
+  // Who listens is told a turn later: grpc-js has not noted the listener yet when it adds it.
+  const provider: experimental.CertificateProvider = {
+    addCaCertificateListener: (listener) => queueMicrotask(() => listener({ caCertificate: ca! })),
+    addIdentityCertificateListener: (listener) =>
+      queueMicrotask(() => listener({ certificate: cert!, privateKey: key! })),
+    removeCaCertificateListener() {},
+    removeIdentityCertificateListener() {},
+  };
+  return experimental.createCertificateProviderServerCredentials(provider, provider, false);
 }
 
 function bind(
@@ -106,6 +127,33 @@ export function grpcChannelOptions(): ChannelOptions {
     'grpc.keepalive_permit_without_calls': 1,
     'grpc.initial_reconnect_backoff_ms': 200,
     'grpc.max_reconnect_backoff_ms': 1_500,
+  };
+}
+
+export interface SecureTarget {
+  readonly credentials: ChannelCredentials;
+  readonly options: ChannelOptions;
+}
+
+/** For a client of `host:port` that trusts one authority; with a certificate of its own or none. */
+export function secureTarget(
+  target: string,
+  pem: { readonly ca: string; readonly key?: string; readonly certificate?: string },
+): SecureTarget {
+  const host = target.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  const [ca, key, certificate] = [pem.ca, pem.key, pem.certificate].map((text) =>
+    text === undefined ? null : Buffer.from(text),
+  );
+  if (isIP(host) === 0) {
+    return { credentials: credentials.createSsl(ca, key, certificate), options: {} };
+  }
+  // An address is no server name (RFC 6066 §3): this one is sent in its place, and the address is
+  // what is checked.
+  return {
+    credentials: credentials.createSsl(ca, key, certificate, {
+      checkServerIdentity: (_name, peer) => checkServerIdentity(host, peer),
+    }),
+    options: { 'grpc.ssl_target_name_override': 'localhost' },
   };
 }
 

@@ -104,3 +104,20 @@ test('survives garbage on its port', async () => {
   expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
   await server.close();
 });
+
+test('takes bodies of a length, in chunks, and none, over a socket', async () => {
+  const server = await serveHttp(app(), { host: '127.0.0.1', port: 0, setting: 'http.port' });
+  const post = (init: RequestInit) => fetch(`${server.url}/echo`, { method: 'POST', ...init });
+  const chunked = (text: string): RequestInit => {
+    const body = new Blob([text]).stream();
+    return { body, duplex: 'half' } as RequestInit;
+  };
+  expect(await (await post({ body: '{"a":1}' })).json()).toEqual({ a: 1 });
+  expect(await (await post(chunked('{"a":2}'))).json()).toEqual({ a: 2 });
+  expect((await post(chunked(`"${'x'.repeat(200)}"`))).status).toBe(413);
+  expect((await post({ body: `"${'x'.repeat(200)}"` })).status).toBe(413);
+  expect((await post({})).status).toBe(400);
+  const wrong = await fetch(`${server.url}/echo`, { method: 'DELETE' });
+  expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'POST']);
+  await server.close();
+});

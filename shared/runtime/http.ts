@@ -1,5 +1,5 @@
-import { Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
+import { type Context, type Handler, Hono, type MiddlewareHandler } from 'hono';
+import { matchedRoutes } from 'hono/route';
 import { z } from 'zod';
 import { ERROR_CODES } from '../contracts/error-codes.ts';
 import type { Principal } from '../contracts/roles.ts';
@@ -11,12 +11,18 @@ import type { Runtime } from './runtime.ts';
 
 export type HttpApp = Hono<HttpEnv>;
 export interface HttpEnv {
-  Variables: { principal: Principal | undefined };
+  Variables: {
+    principal: Principal | undefined;
+    /** Headers of the answer whatever it is, a problem included. */
+    answerHeaders: Readonly<Record<string, string>> | undefined;
+  };
 }
 
 const BODY_BYTES_MAX = 256 * 1024;
 const REQUEST_TIMEOUT_MS = 15_000;
 const SECONDS_BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10];
+
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
 export interface AppOptions {
   readonly bodyBytesMax?: number;
@@ -45,24 +51,90 @@ export function createApp(runtime: Runtime, options: AppOptions = {}): HttpApp {
       if (c.error) report(runtime, c.error);
       const traceparent = runtime.tracing.current();
       if (traceparent) c.header('traceparent', traceparent);
+      const headers = c.get('answerHeaders');
+      for (const name in headers) c.header(name, headers[name]);
     });
     const labels = { method: c.req.method, status: String(c.res.status) };
     seconds.observe((runtime.clock.monotonicMs() - started) / 1000, labels);
   });
-  app.use(
-    bodyLimit({
-      maxSize: options.bodyBytesMax ?? BODY_BYTES_MAX,
-      onError: () => {
-        const max = options.bodyBytesMax ?? BODY_BYTES_MAX;
-        throw new AppError('PAYLOAD_TOO_LARGE', `the body is larger than ${max} bytes`);
-      },
-    }),
-  );
+  app.use(limitBodies(options));
   app.onError((error) => problem(error, runtime.tracing.current()));
-  app.notFound((c) =>
-    problem(new AppError('NOT_FOUND', `there is nothing at ${c.req.method} ${c.req.path}`)),
-  );
+  app.notFound((c) => {
+    const { method, path } = c.req;
+    const traceparent = runtime.tracing.current();
+    const allowed = methodsAt(app, path);
+    if (allowed.length === 0) {
+      return problem(
+        new AppError('NOT_FOUND', `there is nothing at ${method} ${path}`),
+        traceparent,
+      );
+    }
+    const allow = allowed.join(', ');
+    const error = new AppError('METHOD_NOT_ALLOWED', `${path} takes ${allow}`);
+    const response = problem(error, traceparent);
+    response.headers.set('allow', allow);
+    return response;
+  });
   return app;
+}
+
+/**
+ * A length that is declared is judged by its header: touching the body would cost each request a
+ * stream. Only a body in chunks is read, up to the limit.
+ */
+function limitBodies(options: AppOptions): MiddlewareHandler<HttpEnv> {
+  return async (c, next) => {
+    if (c.req.method === 'GET' || c.req.method === 'HEAD') return next();
+    const own = matchedRoutes(c).at(-1)?.handler as Partial<WithBodyLimit> | undefined;
+    const max = own?.bodyBytesMax ?? options.bodyBytesMax ?? BODY_BYTES_MAX;
+    const declared = c.req.header('content-length');
+    const isChunked = c.req.header('transfer-encoding') !== undefined;
+    if (declared !== undefined && !isChunked) {
+      if (!(Number(declared) <= max)) throw tooLarge(max);
+      return next();
+    }
+    // RFC 9112 §6.3: without either header nothing follows. A request that never crossed a socket
+    // has none.
+    const isFromSocket = (c.env as { incoming?: unknown } | undefined)?.incoming !== undefined;
+    if (isChunked || !isFromSocket) await readInChunks(c, max);
+    return next();
+  };
+}
+
+async function readInChunks(c: Context<HttpEnv>, bytesMax: number): Promise<void> {
+  const { raw } = c.req;
+  if (!raw.body) return;
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of raw.body) {
+    bytes += chunk.byteLength;
+    if (bytes > bytesMax) throw tooLarge(bytesMax);
+    chunks.push(chunk);
+  }
+  const { method, headers, signal } = raw;
+  c.req.raw = new Request(raw.url, { method, headers, signal, body: Buffer.concat(chunks) });
+}
+
+function tooLarge(bytesMax: number): AppError {
+  return new AppError('PAYLOAD_TOO_LARGE', `the body is larger than ${bytesMax} bytes`);
+}
+
+interface WithBodyLimit {
+  readonly bodyBytesMax: number;
+}
+
+/** A handler that takes larger bodies (an upload) than the app does. */
+export function withBodyLimit<H extends Handler<HttpEnv>>(handler: H, bodyBytesMax: number): H {
+  return Object.assign(handler, { bodyBytesMax } satisfies WithBodyLimit);
+}
+
+/** What a path would have taken; only asked when a request found nothing. */
+function methodsAt(app: HttpApp, path: string): string[] {
+  const found = METHODS.filter((method) => {
+    const [handlers] = app.router.match(method, path);
+    return handlers.some(([[, route]]) => route.method === method);
+  });
+  return found.includes('GET') ? ['HEAD', ...found] : found;
 }
 
 function report(runtime: Runtime, error: unknown): void {

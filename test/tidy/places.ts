@@ -17,6 +17,7 @@ export const LAYERS = [
   'port',
   'port-part',
   'outbox',
+  'http',
   'adapter',
   'service-domain',
   'service-store',
@@ -50,6 +51,8 @@ const PLACES: readonly { readonly path: RegExp; readonly layer: Layer }[] = [
   // Outbox and inbox stand in a service's own tables: built on ports, without a technology of their
   // own.
   { path: /^cloud\/platform\/outbox\//, layer: 'outbox' },
+  // So do the conventions of HTTP.
+  { path: /^cloud\/platform\/http\//, layer: 'http' },
   { path: /^(?:shared|cloud)\/platform\/([^/]+)\/\1\.ts$/, layer: 'port' },
   { path: /^(?:shared|cloud)\/platform\/([^/]+)\/\1\.[^/]+\.ts$/, layer: 'adapter' },
   { path: /^(?:shared|cloud)\/platform\/([^/]+)\//, layer: 'port-part' },
@@ -83,7 +86,9 @@ const NO_TECHNOLOGY = new Set(['test', 'fixture', 'case', 'module', 'config', 'd
  * name.
  */
 const TECHNOLOGIES = new Set(
-  'sqlite postgres kafka redis rabbitmq cassandra vault memory file folder s3 wasm opa'.split(' '),
+  'sqlite postgres kafka redis rabbitmq cassandra vault memory file folder s3 wasm opa soap'.split(
+    ' ',
+  ),
 );
 
 export interface Adapter {

@@ -7,6 +7,7 @@ import { EVENTS, type EventData, type EventType } from '@holdfast/shared/contrac
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { assert } from '@holdfast/shared/lib/assert.ts';
 import { prefixedId } from '@holdfast/shared/lib/ids.ts';
+import { rowBatches } from '@holdfast/shared/lib/row-batches.ts';
 import type { Migration } from '@holdfast/shared/platform/sql/sql.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import { type ColumnDefinitionBuilder, type Generated, sql, type Transaction } from 'kysely';
@@ -57,6 +58,11 @@ export interface Outbox {
     tx: Transaction<DB>,
     event: OutboxEvent<T>,
   ): Promise<bigint>;
+  /** Several of one transaction, in this order, in a few statements. */
+  enqueueAll<DB extends OutboxTables>(
+    tx: Transaction<DB>,
+    events: readonly OutboxEvent<EventType>[],
+  ): Promise<void>;
 }
 
 export interface OutboxOptions {
@@ -67,31 +73,44 @@ export interface OutboxOptions {
 }
 
 export function createOutbox(options: OutboxOptions): Outbox {
+  const enqueueAll = async (
+    tx: Transaction<OutboxTables>,
+    events: readonly OutboxEvent<EventType>[],
+  ): Promise<readonly bigint[]> => {
+    const values = events.map(encodeData);
+    const sequences = await nextSequences(tx, events);
+    const rows = events.map((event, index) =>
+      rowOf(event, { sequence: sequences[index]!, value: values[index]! }, options),
+    );
+    for (const some of rowBatches(rows)) await tx.insertInto('outbox').values(some).execute();
+    return sequences;
+  };
   return {
     async enqueue(tx, event) {
-      const { topic } = EVENTS[event.type];
       const tables = tx as unknown as Transaction<OutboxTables>;
-      const value = encodeData(event);
-      const sequence = await nextSequence(tables, event.subject, topic);
-      const headers = envelopeToHeaders(envelopeOf(event, sequence, options));
-      const record = { key: event.key ?? event.subject, headers, value };
-      const bytes = recordBytes(record);
-      if (bytes > EVENT_BYTES_MAX - PARKING_BYTES) {
-        throw new AppError('EVENT_TOO_LARGE', `an event ${event.type} has ${bytes} bytes`);
-      }
-      await tables
-        .insertInto('outbox')
-        .values({
-          topic,
-          subject: event.subject,
-          sequence,
-          ...record,
-          headers: JSON.stringify(headers),
-        })
-        .execute();
-      return sequence;
+      const [sequence] = await enqueueAll(tables, [event as OutboxEvent<EventType>]);
+      return sequence!;
+    },
+    async enqueueAll(tx, events) {
+      await enqueueAll(tx as unknown as Transaction<OutboxTables>, events);
     },
   };
+}
+
+function rowOf(
+  event: OutboxEvent<EventType>,
+  { sequence, value }: { readonly sequence: bigint; readonly value: Uint8Array },
+  options: OutboxOptions,
+) {
+  const { type, subject } = event;
+  const headers = envelopeToHeaders(envelopeOf(event, sequence, options));
+  const record = { key: event.key ?? subject, headers, value };
+  const bytes = recordBytes(record);
+  if (bytes > EVENT_BYTES_MAX - PARKING_BYTES) {
+    throw new AppError('EVENT_TOO_LARGE', `an event ${type} has ${bytes} bytes`);
+  }
+  const { topic } = EVENTS[type];
+  return { topic, subject, sequence, ...record, headers: JSON.stringify(headers) };
 }
 
 /** The tables of an outbox, for the list of the service's migrations. */
@@ -133,24 +152,49 @@ export function outboxMigration(id: string): Migration {
   };
 }
 
-async function nextSequence(
+/** Of each event its number; those of one aggregate follow one another. */
+async function nextSequences(
   tx: Transaction<OutboxTables>,
-  subject: string,
-  topic: string,
-): Promise<bigint> {
-  const aggregate = await tx
+  events: readonly OutboxEvent<EventType>[],
+): Promise<readonly bigint[]> {
+  const counts = new Map<string, { subject: string; topic: string; sequence: bigint }>();
+  for (const { type, subject } of events) {
+    const { topic } = EVENTS[type];
+    const sequence = (counts.get(subject)?.sequence ?? 0n) + 1n;
+    // Its consumers count the sequence: a second topic would show each of them gaps.
+    const isAlone = (counts.get(subject)?.topic ?? topic) === topic;
+    assert(isAlone, `the events of ${subject} go to ${topic} alone`);
+    counts.set(subject, { subject, topic, sequence });
+  }
+  const next = new Map<string, bigint>();
+  for (const some of rowBatches([...counts.values()])) {
+    for (const { subject, topic, sequence } of await countUp(tx, some)) {
+      const { topic: wanted, sequence: count } = counts.get(subject)!;
+      assert(topic === wanted, `the events of ${subject} go to ${topic} alone`);
+      next.set(subject, sequence - count + 1n);
+    }
+  }
+  return events.map(({ subject }) => {
+    const sequence = next.get(subject)!;
+    next.set(subject, sequence + 1n);
+    return sequence;
+  });
+}
+
+function countUp(
+  tx: Transaction<OutboxTables>,
+  counts: readonly { subject: string; topic: string; sequence: bigint }[],
+) {
+  return tx
     .insertInto('outbox_aggregates')
-    .values({ subject, topic, sequence: 1n })
+    .values(counts)
     .onConflict((conflict) =>
       conflict.column('subject').doUpdateSet((eb) => ({
-        sequence: eb('outbox_aggregates.sequence', '+', 1n),
+        sequence: eb('outbox_aggregates.sequence', '+', eb.ref('excluded.sequence')),
       })),
     )
-    .returning(['topic', 'sequence'])
-    .executeTakeFirstOrThrow();
-  // Its consumers count the sequence: a second topic would show each of them gaps.
-  assert(aggregate.topic === topic, `the events of ${subject} go to ${aggregate.topic} alone`);
-  return aggregate.sequence;
+    .returning(['subject', 'topic', 'sequence'])
+    .execute();
 }
 
 function encodeData({ type, data }: OutboxEvent<EventType>): Uint8Array {

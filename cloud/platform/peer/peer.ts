@@ -10,13 +10,19 @@ import type { ServiceDefinition } from '@grpc/grpc-js';
  *   caller gets DEADLINE_EXCEEDED, and the callee's `signal` is aborted.
  * - Every call carries the service token of who calls. A callee lets in only the services that its
  *   PeerService names: TOKEN_MISSING, TOKEN_INVALID or FORBIDDEN otherwise.
+ * - A stream has its deadline for being let in; from then on it lasts until the callee ends it, or
+ *   the caller aborts its signal (which is no error) or stops to read. The callee makes the next
+ *   answer when the caller takes it, but for what fits into the line's windows.
+ * - A method that the callee does not know is PROTOCOL_UNSUPPORTED, a message of more than 1 MiB is
+ *   PAYLOAD_TOO_LARGE, in either direction.
  * - Tenant and actor travel beside the message. A callee confines each row to the tenant.
  * - An AppError of the callee is the same code, message and retry at the caller; anything else is
  *   INTERNAL, and says nothing about the inside.
  * - A call is a span on each side, in one trace.
  * - UNAVAILABLE and DEADLINE_EXCEEDED say nothing about whether the callee did it: every method is
  *   idempotent by an id of its request, or only reads.
- * - Calls that fail with UNAVAILABLE are tried again within the deadline; a peer that keeps failing
+ * - Calls that fail with UNAVAILABLE are tried again within the deadline, unless the callee said
+ *   when to come back; a peer that keeps failing
  *   is not asked for a while (breaker), and at most CALLS_MAX calls to one peer run at once, others
  *   wait in a bounded queue and then get UNAVAILABLE (bulkhead). Their state is in /metrics.
  */

@@ -1,8 +1,8 @@
+import { streamName } from '@holdfast/shared/domain/block-event.ts';
 import { describe, expect, it } from 'vitest';
 import { BEGIN, type BlockOptions, blockRecord, type Message } from '../blocks.fixture.ts';
 import { openBlockEvent } from './block-event.ts';
 import { type Reading, readingAt } from './reading.ts';
-import { streamName } from './received-block.ts';
 
 function open(messages: readonly Message[], options: BlockOptions = {}) {
   const { headers, value } = blockRecord(messages, options);

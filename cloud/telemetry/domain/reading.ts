@@ -1,6 +1,3 @@
-import type { Lane } from '@holdfast/shared/contracts/lanes.ts';
-import { MICROS_MAX } from '@holdfast/shared/domain/reading-time.ts';
-
 export { MICROS_MAX, MINUTE_MICROS } from '@holdfast/shared/domain/reading-time.ts';
 
 /**
@@ -14,16 +11,7 @@ export interface SeriesKey {
   readonly metric: string;
 }
 
-/** Where readings came from. Sequences are comparable within one stream only. */
-export interface StreamKey {
-  readonly tenant: string;
-  readonly gatewayId: string;
-  readonly incarnation: string;
-  readonly lane: Lane;
-}
-
 export const HOUR_MICROS = 3_600_000_000;
-export const SEQUENCE_MAX = BigInt(MICROS_MAX);
 
 /** The value is an index into `texts`. */
 export const FLAG_TEXT = 1;

@@ -1,10 +1,11 @@
 import { LIVE_HEADER } from '@holdfast/shared/contracts/events.ts';
+import { gatewayOf } from '@holdfast/shared/domain/block-event.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { AssertionError } from '@holdfast/shared/lib/assert.ts';
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { EventLog, LogBatch, LogEvent } from '../../platform/event-log/event-log.ts';
-import { gatewayOf, type OpenedBlock, openBlockEvent } from '../domain/block-event.ts';
+import { type OpenedBlock, openBlockEvent } from '../domain/block-event.ts';
 import { type Delivery, readPositions } from '../store/apply.ts';
 import type { TelemetryTables } from '../store/tables.ts';
 import type { Applier } from './applier.ts';

@@ -3,9 +3,11 @@ import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import type { TokenVerifier } from '@holdfast/shared/runtime/access-token.ts';
 import { type SimulatedClock, simulatedClock } from '@holdfast/shared/runtime/clock.simulated.ts';
-import { createApp, type HttpApp } from '@holdfast/shared/runtime/http.ts';
+import { createApp } from '@holdfast/shared/runtime/http.ts';
 import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import type { LogRecord } from '../../platform/event-log/event-log.ts';
+import { createApi } from '../../platform/http/api.ts';
+import { checkedApp } from '../../platform/http/document.fixture.ts';
 import { BEGIN, type BlockOptions, blockRecord, type Message } from '../blocks.fixture.ts';
 import { TestConsumer, TestDatabase } from '../databases.fixture.ts';
 import type { TelemetryTables } from '../store/tables.ts';
@@ -54,17 +56,18 @@ export class TestApi {
   readonly clock: SimulatedClock;
   readonly #database: TestDatabase;
   readonly #consumer: TestConsumer;
-  readonly #app: HttpApp;
+  readonly #app: ReturnType<typeof checkedApp>;
 
   private constructor(database: TestDatabase, sql: Sql<TelemetryTables>) {
     this.#database = database;
     this.sql = sql;
     this.#consumer = new TestConsumer(sql);
     this.clock = simulatedClock(BEGIN / 1000);
-    this.#app = createApp(testRuntime());
-    deviceRoutes(this.#app, { sql, verifier });
-    readingRoutes(this.#app, { sql, verifier });
-    gatewayRoutes(this.#app, { sql, verifier, clock: this.clock });
+    const api = createApi({ app: createApp(testRuntime()), verifier });
+    deviceRoutes(api, { sql });
+    readingRoutes(api, { sql });
+    gatewayRoutes(api, { sql, clock: this.clock });
+    this.#app = checkedApp(api);
   }
 
   static async open(): Promise<TestApi> {

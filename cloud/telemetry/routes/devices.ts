@@ -2,9 +2,11 @@ import type { Principal } from '@holdfast/shared/contracts/roles.ts';
 import { rfc3339 } from '@holdfast/shared/domain/reading-time.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
-import { allowsSite, type TokenVerifier } from '@holdfast/shared/runtime/access-token.ts';
-import type { HttpApp } from '@holdfast/shared/runtime/http.ts';
+import { allowsSite } from '@holdfast/shared/runtime/access-token.ts';
 import { z } from 'zod';
+import { type Api, addRoute } from '../../platform/http/api.ts';
+import { tagged } from '../../platform/http/entity-tag.ts';
+import { cursorParameter, limitParameter, pageOf, pageReply } from '../../platform/http/page.ts';
 import { latestAmong } from '../domain/latest.ts';
 import { boundedName } from '../domain/names.ts';
 import {
@@ -16,30 +18,52 @@ import {
   sitesWith,
 } from '../store/devices.ts';
 import type { TelemetryTables } from '../store/tables.ts';
-import { cursorParameter, LIST_LIMIT_MAX, limitParameter, pageOf, reply } from './page.ts';
-import { authorise, nameParameter, parseQuery, scopeOf } from './query.ts';
+import { devicePage, latestAnswer } from './answers.ts';
+import { deviceParams, nameParameter, STAFF, scopeOf } from './query.ts';
 import { contentOf } from './reading-json.ts';
 
 export interface RouteDeps {
   readonly sql: Sql<TelemetryTables>;
-  readonly verifier: TokenVerifier;
 }
 
 /** Metrics of one device in the list; `latest` has them all. */
 const LISTED_METRICS_MAX = 20;
 
 const listQuery = z.strictObject({
-  limit: limitParameter({ preset: 50, max: LIST_LIMIT_MAX }),
+  limit: limitParameter(),
   cursor: cursorParameter(z.tuple([z.string(), z.string()])),
   site: nameParameter.optional(),
 });
 
 const latestQuery = z.strictObject({ site: nameParameter.optional() });
 
-export function deviceRoutes(app: HttpApp, { sql, verifier }: RouteDeps): void {
-  app.get('/v1/devices', async (c) => {
-    const principal = await authorise(c, verifier);
-    const { limit, cursor, site } = parseQuery(c, listQuery);
+const DEVICES = {
+  method: 'get',
+  path: '/v1/devices',
+  tag: 'telemetry',
+  summary: 'Devices by site and id, with the latest of each metric',
+  caller: STAFF,
+  query: listQuery,
+  list: true,
+  answers: { 200: { description: 'A page of devices.', body: devicePage } },
+} as const;
+
+const LATEST = {
+  method: 'get',
+  path: '/v1/devices/{id}/latest',
+  tag: 'telemetry',
+  summary: 'The latest reading of each metric',
+  description: 'By the highest sequence, never by time.',
+  caller: STAFF,
+  params: deviceParams,
+  query: latestQuery,
+  tagged: true,
+  answers: { 200: { description: 'One reading per metric.', body: latestAnswer } },
+  problems: ['CONFLICT'],
+} as const;
+
+export function deviceRoutes(api: Api, { sql }: RouteDeps): void {
+  addRoute(api, DEVICES, async ({ c, principal, query: { limit, cursor, site } }) => {
     const scope = scopeOf(principal, site);
     const after = cursor && { site: cursor[0], device: cursor[1] };
     const { page, latest } = await sql.read(async (db) => {
@@ -49,19 +73,17 @@ export function deviceRoutes(app: HttpApp, { sql, verifier }: RouteDeps): void {
     });
     const byDevice = Map.groupBy(latest, nameOf);
     const items = page.items.map((device) => summaryOf(device, byDevice.get(nameOf(device)) ?? []));
-    return reply(c, { items, next_cursor: page.next });
+    return pageReply(c, { items, next_cursor: page.next });
   });
 
-  app.get('/v1/devices/:id/latest', async (c) => {
-    const principal = await authorise(c, verifier);
-    const { site: asked } = parseQuery(c, latestQuery);
-    const id = boundedName(c.req.param('id'));
+  addRoute(api, LATEST, async ({ c, principal, params, query: { site: asked } }) => {
+    const id = boundedName(params.id);
     const { site, latest } = await sql.read(async (db) => {
       const found = await findSite(principal, asked, (scope) => sitesWith(db, scope, id));
       const device = { site: found, device: id };
       return { site: found, latest: await latestOf(db, principal.tenant, [device]) };
     });
-    return reply(c, { id, site, metrics: latestPerMetric(latest).map(readingJson) });
+    return tagged(c, { id, site, metrics: latestPerMetric(latest).map(readingJson) });
   });
 }
 

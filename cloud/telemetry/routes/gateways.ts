@@ -2,8 +2,9 @@ import { LANES, type Lane } from '@holdfast/shared/contracts/lanes.ts';
 import { highest, sizeOf } from '@holdfast/shared/domain/ranges.ts';
 import { rfc3339 } from '@holdfast/shared/domain/reading-time.ts';
 import type { Clock } from '@holdfast/shared/runtime/clock.ts';
-import type { HttpApp } from '@holdfast/shared/runtime/http.ts';
 import { z } from 'zod';
+import { type Api, addRoute } from '../../platform/http/api.ts';
+import { cursorParameter, limitParameter, pageOf, pageReply } from '../../platform/http/page.ts';
 import { lagOf, seenState } from '../domain/gateway-state.ts';
 import {
   type GatewayRow,
@@ -13,20 +14,29 @@ import {
   type ParkedCount,
   parkedOf,
 } from '../store/gateways.ts';
+import { gatewayPage } from './answers.ts';
 import type { RouteDeps } from './devices.ts';
-import { cursorParameter, LIST_LIMIT_MAX, limitParameter, pageOf, reply } from './page.ts';
-import { authorise, nameParameter, parseQuery, scopeOf } from './query.ts';
+import { nameParameter, STAFF, scopeOf } from './query.ts';
 
 const query = z.strictObject({
-  limit: limitParameter({ preset: 50, max: LIST_LIMIT_MAX }),
+  limit: limitParameter(),
   cursor: cursorParameter(z.tuple([z.string()])),
   site: nameParameter.optional(),
 });
 
-export function gatewayRoutes(app: HttpApp, deps: RouteDeps & { readonly clock: Clock }): void {
-  app.get('/v1/gateways', async (c) => {
-    const principal = await authorise(c, deps.verifier);
-    const { limit, cursor, site } = parseQuery(c, query);
+const GATEWAYS = {
+  method: 'get',
+  path: '/v1/gateways',
+  tag: 'telemetry',
+  summary: "Gateways, with both sides' ledger per lane",
+  caller: STAFF,
+  query,
+  list: true,
+  answers: { 200: { description: 'A page of gateways.', body: gatewayPage } },
+} as const;
+
+export function gatewayRoutes(api: Api, deps: RouteDeps & { readonly clock: Clock }): void {
+  addRoute(api, GATEWAYS, async ({ c, principal, query: { limit, cursor, site } }) => {
     const scope = scopeOf(principal, site);
     const { page, held, parked } = await deps.sql.read(async (db) => {
       const found = await listGateways(db, scope, { limit: limit + 1, after: cursor?.[0] });
@@ -48,7 +58,7 @@ export function gatewayRoutes(app: HttpApp, deps: RouteDeps & { readonly clock: 
         now,
       }),
     );
-    return reply(c, { items, next_cursor: page.next });
+    return pageReply(c, { items, next_cursor: page.next });
   });
 }
 

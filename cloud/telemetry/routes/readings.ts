@@ -3,8 +3,9 @@ import { rfc3339 } from '@holdfast/shared/domain/reading-time.ts';
 import type { Summary } from '@holdfast/shared/domain/summary.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { Reader } from '@holdfast/shared/platform/sql/sql.ts';
-import type { HttpApp } from '@holdfast/shared/runtime/http.ts';
 import { z } from 'zod';
+import { type Api, addRoute } from '../../platform/http/api.ts';
+import { cursorParameter, limitParameter, pageOf, pageReply } from '../../platform/http/page.ts';
 import { boundedName } from '../domain/names.ts';
 import { FLAG_CONDENSED, MICROS_MAX } from '../domain/reading.ts';
 import { type SeriesRow, seriesOf, sitesWith } from '../store/devices.ts';
@@ -18,9 +19,9 @@ import {
 import { BUCKET_MICROS, type Bucket, bucketsOf } from '../store/roll-ups.ts';
 import { streamNames } from '../store/streams.ts';
 import type { TelemetryTables } from '../store/tables.ts';
+import { readingPage } from './answers.ts';
 import { findSite, type RouteDeps } from './devices.ts';
-import { cursorParameter, limitParameter, pageOf, reply } from './page.ts';
-import { authorise, nameParameter, parseQuery, timeParameter } from './query.ts';
+import { deviceParams, nameParameter, STAFF, timeParameter } from './query.ts';
 import { contentOf } from './reading-json.ts';
 
 export const READINGS_LIMIT_MAX = 10_000;
@@ -34,8 +35,8 @@ const cursorPosition = z.union([
 
 const query = z.strictObject({
   metric: nameParameter.optional(),
-  from: timeParameter.default(0),
-  to: timeParameter.default(MICROS_MAX),
+  from: timeParameter.optional(),
+  to: timeParameter.optional(),
   resolution: z.enum(['raw', '1m', '1h']).default('raw'),
   order: z.enum(['time', 'sequence']).default('time'),
   limit: limitParameter({ preset: 1_000, max: READINGS_LIMIT_MAX }),
@@ -46,11 +47,22 @@ const query = z.strictObject({
 type Query = z.output<typeof query>;
 type Db = Reader<TelemetryTables>;
 
-export function readingRoutes(app: HttpApp, { sql, verifier }: RouteDeps): void {
-  app.get('/v1/devices/:id/readings', async (c) => {
-    const principal = await authorise(c, verifier);
-    const asked = parseQuery(c, query);
-    const id = boundedName(c.req.param('id'));
+const READINGS = {
+  method: 'get',
+  path: '/v1/devices/{id}/readings',
+  tag: 'telemetry',
+  summary: 'Readings, or summaries per minute or hour',
+  caller: STAFF,
+  params: deviceParams,
+  query,
+  list: true,
+  answers: { 200: { description: 'A page of readings.', body: readingPage } },
+  problems: ['CONFLICT'],
+} as const;
+
+export function readingRoutes(api: Api, { sql }: RouteDeps): void {
+  addRoute(api, READINGS, async ({ c, principal, params, query: asked }) => {
+    const id = boundedName(params.id);
     const body = await sql.read(async (db) => {
       const site = await findSite(principal, asked.site, (scope) => sitesWith(db, scope, id));
       const all = await seriesOf(db, principal.tenant, { site, device: id });
@@ -60,7 +72,7 @@ export function readingRoutes(app: HttpApp, { sql, verifier }: RouteDeps): void 
       const head = { id, site, metric, resolution: asked.resolution };
       return { ...head, items: page.items, next_cursor: page.next };
     });
-    return reply(c, body);
+    return pageReply(c, body);
   });
 }
 
@@ -121,7 +133,7 @@ async function sequencePage(db: Db, seriesId: bigint, asked: Query): Promise<Pag
 
 async function bucketPage(db: Db, seriesId: bigint, asked: Query): Promise<Page> {
   const resolution = asked.resolution === '1h' ? '1h' : '1m';
-  let from = asked.from;
+  let { from } = rangeOf(seriesId, asked);
   if (asked.cursor) {
     if (asked.cursor[0] !== resolution) throw wrongCursor();
     from = asked.cursor[1] + BUCKET_MICROS[resolution];
@@ -132,7 +144,7 @@ async function bucketPage(db: Db, seriesId: bigint, asked: Query): Promise<Page>
 }
 
 /** One more than asked for: it only tells whether there is a next page. */
-function rangeOf(seriesId: bigint, { from, to, limit }: Query) {
+function rangeOf(seriesId: bigint, { from = 0, to = MICROS_MAX, limit }: Query) {
   return { seriesId, from, to, limit: limit + 1 };
 }
 

@@ -1,17 +1,23 @@
+import {
+  type GatewayKey,
+  type Held,
+  overlapOf,
+  type ParkedBlock,
+  streamName,
+} from '@holdfast/shared/domain/block-event.ts';
+import { type BlockPlan, planBlocks } from '@holdfast/shared/domain/block-plan.ts';
+import { positionOf, rangesToText } from '@holdfast/shared/domain/position-text.ts';
 import type { PositionSet } from '@holdfast/shared/domain/ranges.ts';
 import { assert } from '@holdfast/shared/lib/assert.ts';
+import { rowBatches } from '@holdfast/shared/lib/row-batches.ts';
 import type { Reader, Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import type { Steps } from '@holdfast/shared/runtime/steps.ts';
 import type { Transaction } from 'kysely';
-import { type ApplyPlan, planBlocks } from '../domain/apply-plan.ts';
-import type { GatewayKey, Held } from '../domain/block-event.ts';
-import { type ParkedBlock, type ReceivedBlock, streamName } from '../domain/received-block.ts';
+import type { ReceivedBlock } from '../domain/received-block.ts';
 import { rowsOf } from './block-rows.ts';
 import { insertRows } from './insert-rows.ts';
 import { type LogPositionAfter, noteLogPositions } from './log-positions.ts';
-import { overlapOf, park } from './parked.ts';
-import { positionOf, rangesToText } from './position-text.ts';
-import { rowBatches } from './row-batches.ts';
+import { park } from './parked.ts';
 import type { SeriesIds } from './series-ids.ts';
 import { withinSeriesLimit } from './series-limit.ts';
 import type { TelemetryTables } from './tables.ts';
@@ -27,7 +33,7 @@ export interface Delivery {
 }
 
 export interface Applied {
-  readonly plan: ApplyPlan<ReceivedBlock>;
+  readonly plan: BlockPlan<ReceivedBlock>;
   /** Those of the delivery, and what turned out to overlap. */
   readonly parked: readonly ParkedBlock[];
 }
@@ -100,7 +106,7 @@ export async function readPositions(
 /** Stores the new positions and returns the streams' ids by name. */
 async function movePositions(
   tx: Tx,
-  { applied, moved }: ApplyPlan<ReceivedBlock>,
+  { applied, moved }: BlockPlan<ReceivedBlock>,
 ): Promise<ReadonlyMap<string, bigint>> {
   const last = new Map(applied.map((block) => [block.stream, block]));
   const rows = [...last.values()].map(({ stream, key, site, eventAt }) => {

@@ -1,3 +1,4 @@
+import { rowBatches } from '@holdfast/shared/lib/row-batches.ts';
 import type { Reader, Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import { sql as raw, type Selectable, type Transaction } from 'kysely';
 import {
@@ -18,7 +19,6 @@ import {
   summariesBody,
   summariesOfPart,
 } from './part-body.ts';
-import { rowBatches } from './row-batches.ts';
 import type { TelemetryTables } from './tables.ts';
 
 /** A folded part of this size is full: later readings of its hour begin another. */

@@ -1,10 +1,10 @@
 import type { LaneLedger } from '@holdfast/shared/contracts/events.ts';
 import type { Lane } from '@holdfast/shared/contracts/lanes.ts';
+import { positionOf } from '@holdfast/shared/domain/position-text.ts';
 import type { PositionSet } from '@holdfast/shared/domain/ranges.ts';
 import type { Reader } from '@holdfast/shared/platform/sql/sql.ts';
 import type { Selectable } from 'kysely';
 import type { Scope } from './devices.ts';
-import { positionOf } from './position-text.ts';
 import type { TelemetryTables } from './tables.ts';
 
 type Db = Reader<TelemetryTables>;

@@ -1,8 +1,8 @@
 import { assert } from '@holdfast/shared/lib/assert.ts';
+import { rowBatches } from '@holdfast/shared/lib/row-batches.ts';
 import type { Technology } from '@holdfast/shared/platform/sql/sql.ts';
 import { CompiledQuery, type Transaction } from 'kysely';
 import type { BlockRows, LatestRow, PartRow, Unplaced } from './block-rows.ts';
-import { rowBatches } from './row-batches.ts';
 import type { TelemetryTables } from './tables.ts';
 
 /** The ids of what is new, by name. */

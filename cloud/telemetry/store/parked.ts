@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
+import type { Origin, ParkedBlock } from '@holdfast/shared/domain/block-event.ts';
+import { rowBatches } from '@holdfast/shared/lib/row-batches.ts';
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import type { Selectable, Transaction } from 'kysely';
-import type { Origin, ParkedBlock, ReceivedBlock } from '../domain/received-block.ts';
-import { rowBatches } from './row-batches.ts';
 import type { TelemetryTables } from './tables.ts';
 
 const DETAIL_CHARS_MAX = 500;
@@ -11,18 +11,6 @@ const DETAIL_CHARS_MAX = 500;
  */
 export const PARKED_WITH_BYTES_MAX = 1_000;
 const NO_BYTES = new Uint8Array();
-
-/** A block of which some sequences are held already. */
-export function overlapOf({ key, range, recordCount, origin }: ReceivedBlock): ParkedBlock {
-  return {
-    reason: 'partly_covered',
-    detail: `sequences ${range.first} to ${range.last} are held in part`,
-    origin,
-    recordCount,
-    key,
-    firstSequence: range.first,
-  };
-}
 
 /** Keeps blocks that take no effect. One that was delivered again is kept once. */
 export async function park(

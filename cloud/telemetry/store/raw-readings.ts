@@ -1,8 +1,8 @@
 import type { Summary } from '@holdfast/shared/domain/summary.ts';
+import { rowBatches } from '@holdfast/shared/lib/row-batches.ts';
 import type { Reader } from '@holdfast/shared/platform/sql/sql.ts';
 import { HOUR_MICROS, type Reading, readingAt } from '../domain/reading.ts';
 import { openPart } from './part-body.ts';
-import { rowBatches } from './row-batches.ts';
 import type { TelemetryTables } from './tables.ts';
 
 export interface StoredReading extends Reading {

@@ -1,7 +1,7 @@
 import { assert } from '@holdfast/shared/lib/assert.ts';
+import { rowBatches } from '@holdfast/shared/lib/row-batches.ts';
 import type { Transaction } from 'kysely';
 import type { SeriesKey } from '../domain/reading.ts';
-import { rowBatches } from './row-batches.ts';
 import type { TelemetryTables } from './tables.ts';
 
 /** Held in memory; a series that fell out is looked up again. */

@@ -1,8 +1,8 @@
+import { rowBatches } from '@holdfast/shared/lib/row-batches.ts';
 import type { Reader, Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import type { SeriesReadings } from '../domain/block-readings.ts';
 import { OVERFLOW_METRIC, overflowOf, SERIES_PER_DEVICE_MAX } from '../domain/overflow-series.ts';
 import type { ReceivedBlock } from '../domain/received-block.ts';
-import { rowBatches } from './row-batches.ts';
 import { type SeriesIds, seriesName } from './series-ids.ts';
 import type { TelemetryTables } from './tables.ts';
 

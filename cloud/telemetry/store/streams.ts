@@ -1,6 +1,6 @@
+import type { StreamKey } from '@holdfast/shared/domain/block-event.ts';
+import { rowBatches } from '@holdfast/shared/lib/row-batches.ts';
 import type { Reader } from '@holdfast/shared/platform/sql/sql.ts';
-import type { StreamKey } from '../domain/reading.ts';
-import { rowBatches } from './row-batches.ts';
 import type { TelemetryTables } from './tables.ts';
 
 /** What streams are called, by id. */

@@ -3,7 +3,7 @@ import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { Transaction } from 'kysely';
 import type { EventLog } from '../../../cloud/platform/event-log/event-log.ts';
 import type { TelemetryTables } from '../../../cloud/telemetry/store/tables.ts';
-import type { Decoration } from '../../../cloud/wiring.ts';
+import type { Decoration } from '../../../cloud/wiring/ports.ts';
 import { overlay } from './overlay.ts';
 import type { Plant } from './plants.ts';
 

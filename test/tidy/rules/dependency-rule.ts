@@ -16,6 +16,7 @@ const SERVICE: readonly Allowed[] = [
   'own service-events',
   'port',
   'outbox',
+  'http',
   'service-shape',
   ...SHARED,
 ];
@@ -26,6 +27,7 @@ const CLOUD: readonly Allowed[] = [
   'service',
   'service-shape',
   'port',
+  'http',
   ...SHARED,
 ];
 
@@ -40,13 +42,14 @@ const MAY_IMPORT: Readonly<Record<Exclude<Layer, 'test' | 'proto'>, readonly All
   port: [...SHARED, 'port'],
   'port-part': [...SHARED, 'own port', 'own port-part'],
   outbox: [...SHARED, 'port', 'outbox'],
+  http: [...SHARED, 'port', 'http'],
   adapter: [...SHARED, 'own port', 'own port-part', 'own adapter'],
   'service-domain': [...PURE, 'domain', 'own service-domain'],
-  'service-store': [...OWN_CORE, ...SHARED, 'port', 'outbox'],
+  'service-store': [...OWN_CORE, ...SHARED, 'port', 'outbox', 'http'],
   'service-routes': SERVICE,
   'service-events': SERVICE,
   service: [...SERVICE, 'own service', 'page'],
-  'service-shape': [...SHARED, 'port'],
+  'service-shape': [...SHARED, 'port', 'http'],
   targets: ['targets'],
   'cloud-wiring': [...CLOUD, 'adapter', 'port-part', 'outbox'],
   cloud: CLOUD,

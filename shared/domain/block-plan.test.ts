@@ -1,7 +1,7 @@
-import { type PositionSet, rangeOf } from '@holdfast/shared/domain/ranges.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type PlacedBlock, planBlocks } from './apply-plan.ts';
+import { type PlacedBlock, planBlocks } from './block-plan.ts';
+import { type PositionSet, rangeOf } from './ranges.ts';
 
 const STREAM = 'gw_1/01a/telemetry';
 

@@ -1,22 +1,25 @@
-import { createHash } from 'node:crypto';
 import type { HttpEnv } from '@holdfast/shared/runtime/http.ts';
 import type { Context } from 'hono';
 import { z } from 'zod';
+import { tagged } from './entity-tag.ts';
 
 /** The conventions of lists: opaque cursors, `Link: rel=next`, entity tags for who polls. */
 export const LIST_LIMIT_MAX = 100;
+export const LIST_LIMIT_DEFAULT = 50;
+
+const CURSOR_CHARS_MAX = 2_048;
 
 /** A count in a query string. */
-export function limitParameter(options: { readonly preset: number; readonly max: number }) {
+export function limitParameter(options: { readonly preset?: number; readonly max?: number } = {}) {
+  const { preset = LIST_LIMIT_DEFAULT, max = LIST_LIMIT_MAX } = options;
   return z
     .string()
     .regex(/^[0-9]{1,6}$/, 'must be a whole number')
     .transform(Number)
-    .pipe(z.int().min(1).max(options.max))
-    .default(options.preset);
+    .pipe(z.int().min(1).max(max))
+    .default(preset)
+    .meta({ type: 'integer', minimum: 1, maximum: max, default: preset, pattern: undefined });
 }
-
-const CURSOR_CHARS_MAX = 2_048;
 
 /** A cursor that holds `position`; whatever else comes back is refused. */
 export function cursorParameter<S extends z.ZodType>(position: S) {
@@ -29,7 +32,8 @@ export function cursorParameter<S extends z.ZodType>(position: S) {
       context.addIssue({ code: 'custom', message: 'is not a cursor of this list' });
       return z.NEVER;
     })
-    .optional();
+    .optional()
+    .meta({ description: '`next_cursor` of the page before.' });
 }
 
 function parsed(cursor: string): unknown {
@@ -45,6 +49,14 @@ export function cursorOf(position: readonly unknown[]): string {
   return Buffer.from(JSON.stringify(position)).toString('base64url');
 }
 
+/** A page as it is answered: `pageSchema(orderSchema)`. */
+export function pageSchema<S extends z.ZodType>(item: S) {
+  return z.strictObject({
+    items: z.array(item),
+    next_cursor: z.string().nullable().meta({ description: 'Null on the last page.' }),
+  });
+}
+
 /** One more than asked for was read: it only says that there is a next page. */
 export function pageOf<T>(
   found: readonly T[],
@@ -57,19 +69,13 @@ export function pageOf<T>(
   return { items, next };
 }
 
-/** Answers with an entity tag; 304 when the client has just this. */
-export function reply<B extends object & { readonly next_cursor?: string | null }>(
+/** Answers a page with its tag and the link to the next; 304 when the client has just this. */
+export function pageReply<B extends { readonly next_cursor: string | null }>(
   c: Context<HttpEnv>,
   body: B,
 ): Response {
-  const text = JSON.stringify(body);
-  const tag = `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"`;
-  const headers = new Headers({ etag: tag, 'cache-control': 'no-cache', vary: 'Authorization' });
-  if (body.next_cursor) headers.set('link', `<${nextUrl(c, body.next_cursor)}>; rel="next"`);
-  if (matches(c.req.header('if-none-match'), tag))
-    return new Response(null, { status: 304, headers });
-  headers.set('content-type', 'application/json');
-  return new Response(text, { headers });
+  if (body.next_cursor === null) return tagged(c, body);
+  return tagged(c, body, { headers: { link: `<${nextUrl(c, body.next_cursor)}>; rel="next"` } });
 }
 
 /** Relative, since a proxy may know this server by another name. */
@@ -77,11 +83,4 @@ function nextUrl(c: Context<HttpEnv>, cursor: string): string {
   const url = new URL(c.req.url);
   url.searchParams.set('cursor', cursor);
   return `${url.pathname}${url.search}`;
-}
-
-/** RFC 9110 §13.1.2: a list of tags, weak or not, or `*`. */
-function matches(header: string | undefined, tag: string): boolean {
-  if (header === undefined) return false;
-  const tags = header.split(',').map((part) => part.trim().replace(/^W\//, ''));
-  return tags.includes(tag) || tags.includes('*');
 }

@@ -1,4 +1,4 @@
-import type { PositionSet } from '@holdfast/shared/domain/ranges.ts';
+import type { PositionSet } from './ranges.ts';
 
 /** Ranges as they stand in a column: JSON, as texts because JSON's numbers end at 2^53. */
 export function rangesToText(position: PositionSet): string {

@@ -4,7 +4,7 @@ import {
   EMPTY_POSITION,
   type PositionSet,
   type SequenceRange,
-} from '@holdfast/shared/domain/ranges.ts';
+} from './ranges.ts';
 
 /** A block as far as its place is concerned. */
 export interface PlacedBlock {
@@ -13,7 +13,7 @@ export interface PlacedBlock {
   readonly range: SequenceRange;
 }
 
-export interface ApplyPlan<B> {
+export interface BlockPlan<B> {
   readonly applied: readonly B[];
   /** Every sequence of them is held already. */
   readonly repeated: readonly B[];
@@ -27,7 +27,7 @@ export interface ApplyPlan<B> {
 export function planBlocks<B extends PlacedBlock>(
   blocks: readonly B[],
   held: ReadonlyMap<string, PositionSet>,
-): ApplyPlan<B> {
+): BlockPlan<B> {
   const applied: B[] = [];
   const repeated: B[] = [];
   const overlapping: B[] = [];
