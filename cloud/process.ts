@@ -74,6 +74,7 @@ function createListeners(parts: CloudParts, options: CloudOptions) {
   const limiter = createRateLimiter({ kv: parts.kv, clock, settings: settings.http.rateLimits });
   const api = createApi({ app, verifier: parts.verifier, limiter });
   for (const service of parts.services) service.routes?.(api);
+  parts.webSockets?.addRoutes(api);
   addDocs(api, VERSION);
   const grpcServices = parts.services.flatMap((service) => service.grpc ?? []);
   let http: HttpServer | undefined;
@@ -87,9 +88,13 @@ function createListeners(parts: CloudParts, options: CloudOptions) {
     async start() {
       const { host, port } = settings.http;
       const tls = certified ? { tls: await parts.serverCertificate() } : {};
-      http = await serveHttp(app, { host, port, setting: 'http.port', ...tls });
+      const upgrade = parts.webSockets ? { upgrade: parts.webSockets.upgrade } : {};
+      http = await serveHttp(app, { host, port, setting: 'http.port', ...tls, ...upgrade });
     },
-    stop: async () => http?.close(),
+    async stop() {
+      await parts.webSockets?.drain();
+      await http?.close();
+    },
   });
   const grpcModule = (needs: readonly string[]): Module => ({
     name: 'grpc',

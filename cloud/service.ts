@@ -2,6 +2,7 @@ import type { GrpcService } from '@holdfast/shared/runtime/grpc.ts';
 import type { Module } from '@holdfast/shared/runtime/modules.ts';
 import type { Api } from './platform/http/api.ts';
 import type { PeerService } from './platform/peer/peer.ts';
+import type { ChannelDefinition } from './platform/websocket/websocket.ts';
 
 /** What a service hands to the wiring: its life, its HTTP paths and its gRPC handlers. */
 export interface ServiceHandle {
@@ -10,6 +11,8 @@ export interface ServiceHandle {
   readonly grpc?: readonly GrpcService[];
   /** What other services may call: in this process without a socket, else on the internal port. */
   readonly peers?: readonly PeerService[];
+  /** What people may watch at /v1/ws. */
+  readonly channels?: readonly ChannelDefinition[];
   /** Ends streams that would last as long as the process, before the gRPC listener closes. */
   readonly drain?: () => Promise<void>;
 }

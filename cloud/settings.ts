@@ -3,7 +3,11 @@ import { tracingSettingsSchema } from '@holdfast/shared/runtime/tracing-settings
 import { z } from 'zod';
 import { authSettingsSchema } from './auth/settings.ts';
 import { edgeLinkSettingsSchema } from './edge-link/settings.ts';
+import { inventorySettingsSchema } from './inventory/settings.ts';
+import { paymentSettingsSchema } from './payment/settings.ts';
+import { paymentSandboxSettingsSchema } from './payment-sandbox/settings.ts';
 import { rateLimitSettingsSchema } from './platform/http/rate-limit.ts';
+import { productSettingsSchema } from './product/settings.ts';
 import { telemetrySettingsSchema } from './telemetry/settings.ts';
 
 const port = z.int().min(0).max(65_535);
@@ -42,6 +46,12 @@ export const cloudSettingsSchema = z.strictObject({
       leaseMs: z.int().min(500).max(60_000).default(2_000),
     })
     .prefault({}),
+  objects: z
+    .strictObject({
+      /** May be shared by several processes of this machine; `<dataDir>/objects` when absent. */
+      dir: z.string().optional(),
+    })
+    .prefault({}),
   secrets: z
     .strictObject({
       /** May be shared by several processes of this machine; `<dataDir>/secrets` when absent. */
@@ -73,6 +83,10 @@ export const cloudSettingsSchema = z.strictObject({
     })
     .prefault({}),
   telemetry: telemetrySettingsSchema,
+  inventory: inventorySettingsSchema,
+  product: productSettingsSchema,
+  payment: paymentSettingsSchema,
+  paymentSandbox: paymentSandboxSettingsSchema,
 });
 
 export type CloudSettings = z.infer<typeof cloudSettingsSchema>;

@@ -6,6 +6,7 @@ export const PORTS = [
   'sql',
   'event-log',
   'kv',
+  'objects',
   'secrets',
   'certificate-authority',
   'policy',
@@ -14,12 +15,21 @@ export type PortName = (typeof PORTS)[number];
 
 export interface TargetDefinition {
   readonly does: string;
-  readonly speaks: readonly ('http' | 'grpc')[];
+  readonly speaks: readonly ('http' | 'grpc' | 'soap')[];
   readonly ports: readonly PortName[];
   readonly peers: readonly TargetName[];
 }
 
-export const TARGET_NAMES = ['edge-link', 'auth', 'telemetry', 'console'] as const;
+export const TARGET_NAMES = [
+  'edge-link',
+  'auth',
+  'telemetry',
+  'product',
+  'inventory',
+  'payment',
+  'payment-sandbox',
+  'console',
+] as const;
 export type TargetName = (typeof TARGET_NAMES)[number];
 
 export const TARGETS: Readonly<Record<TargetName, TargetDefinition>> = {
@@ -40,6 +50,30 @@ export const TARGETS: Readonly<Record<TargetName, TargetDefinition>> = {
     speaks: ['http'],
     ports: ['sql', 'event-log'],
     peers: ['auth'],
+  },
+  product: {
+    does: 'the catalogue: products, prices, images, search',
+    speaks: ['http', 'grpc'],
+    ports: ['sql', 'event-log', 'kv', 'objects', 'policy'],
+    peers: ['auth'],
+  },
+  inventory: {
+    does: "the ledger of each site's stock, reservations, discrepancies",
+    speaks: ['http', 'grpc'],
+    ports: ['sql', 'event-log', 'policy'],
+    peers: ['auth'],
+  },
+  payment: {
+    does: 'speaks SOAP to an acquirer, keeps the ledger, reconciles',
+    speaks: ['http', 'grpc'],
+    ports: ['sql', 'event-log', 'secrets', 'policy'],
+    peers: ['auth'],
+  },
+  'payment-sandbox': {
+    does: 'an acquirer for development, with faults to order',
+    speaks: ['soap'],
+    ports: ['sql', 'secrets'],
+    peers: [],
   },
   console: { does: 'the web console', speaks: ['http'], ports: [], peers: [] },
 };

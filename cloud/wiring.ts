@@ -22,6 +22,12 @@ import type { ServiceHandle } from './service.ts';
 import type { CloudSettings } from './settings.ts';
 import { TARGETS, type TargetName } from './targets.ts';
 import {
+  openInventoryTarget,
+  openPaymentSandboxTarget,
+  openPaymentTarget,
+  openProductTarget,
+} from './wiring/commerce.ts';
+import {
   fetchServiceToken,
   type InternalListener,
   type PeerWires,
@@ -34,6 +40,7 @@ import {
   openSqlPort,
   type Ports,
 } from './wiring/ports.ts';
+import { type WiredWebSockets, wireWebSockets } from './wiring/websockets.ts';
 
 export interface CloudParts {
   readonly services: readonly ServiceHandle[];
@@ -42,19 +49,24 @@ export interface CloudParts {
   /** Of access tokens, for every path of this process. */
   readonly verifier: TokenVerifier;
   readonly kv: Kv;
+  /** Undefined when no service has a channel. */
+  readonly webSockets: WiredWebSockets | undefined;
   /** Closes the ports, after the services stopped. */
   close(): Promise<void>;
   /** For the cloud's own listeners; fresh at each call. */
   readonly serverCertificate: () => Promise<ServerCertificate>;
 }
 
-interface Wires {
+/** What an opener of a target gets. */
+export interface Wires {
   readonly settings: CloudSettings;
   readonly runtime: Runtime;
   readonly ports: Ports;
   /** Clients of peers: `peers.client('order', 'inventory', InventoryServiceService)`. */
   readonly peers: PeerWires;
   auth?: AuthHandle;
+  /** Of the sandbox in this process, once it listens. */
+  sandboxUrl?: () => string;
 }
 
 /**
@@ -96,6 +108,7 @@ export async function wireServices(
     internal: peers.listener(),
     verifier: createTokenVerifier({ jwks: () => jwksOf(within), clock: runtime.clock }),
     kv: await ports.kv(),
+    webSockets: await wireWebSockets([...opened.values()], { ports, runtime }),
     async close() {
       await peers.close();
       await ports.close();
@@ -117,6 +130,10 @@ const OPENERS: Readonly<Record<TargetName, (wires: Wires) => Promise<ServiceHand
   auth: openAuthTarget,
   'edge-link': openEdgeLinkTarget,
   telemetry: openTelemetryTarget,
+  product: openProductTarget,
+  inventory: openInventoryTarget,
+  payment: openPaymentTarget,
+  'payment-sandbox': openPaymentSandboxTarget,
   console: openConsoleTarget,
 };
 
@@ -193,7 +210,19 @@ export async function migrateServices(
   const { AUTH_TABLES } = await import('./auth/users.ts');
   const { EDGE_LINK_TABLES } = await import('./edge-link/edge-link.module.ts');
   const { TELEMETRY_TABLES } = await import('./telemetry/telemetry.module.ts');
-  const services = [AUTH_TABLES, EDGE_LINK_TABLES, TELEMETRY_TABLES];
+  const { PRODUCT_TABLES } = await import('./product/product.module.ts');
+  const { INVENTORY_TABLES } = await import('./inventory/inventory.module.ts');
+  const { PAYMENT_TABLES } = await import('./payment/payment.module.ts');
+  const { PAYMENT_SANDBOX_TABLES } = await import('./payment-sandbox/payment-sandbox.module.ts');
+  const services = [
+    AUTH_TABLES,
+    EDGE_LINK_TABLES,
+    TELEMETRY_TABLES,
+    PRODUCT_TABLES,
+    INVENTORY_TABLES,
+    PAYMENT_TABLES,
+    PAYMENT_SANDBOX_TABLES,
+  ];
   for (const tables of services) {
     const sql = await open(tables);
     await sql.close();

@@ -7,7 +7,7 @@ import { onStage, say } from './on-stage.ts';
 import { record } from './record.ts';
 import type { Speed } from './recording/pace.ts';
 import { replay } from './replay.ts';
-import { runScenario, SCENARIOS } from './run-scenario.ts';
+import { runScenario, SCENARIOS, STOCK_CHOICES, type StockChoice } from './run-scenario.ts';
 import { DEVICES_MAX, QOS_CHOICES, type QosChoice } from './scenario/cold-store.ts';
 import { FAULTS, type FaultSet, NO_FAULTS, parseFaults } from './scenario/faults.ts';
 
@@ -66,6 +66,7 @@ interface RunFlags extends ScenarioFlags {
   readonly duration?: number;
   readonly faults: FaultSet;
   readonly qos: QosChoice;
+  readonly stock: StockChoice;
   readonly runId: string;
 }
 
@@ -76,6 +77,7 @@ function runCommand(done: Done): Command {
     .option('--duration <seconds>', 'end after so long (default: at Ctrl-C)', positive)
     .addOption(faultsOption())
     .addOption(qosOption())
+    .addOption(stockOption())
     .addOption(runIdOption())
     .addHelpText('after', RUN_EXAMPLES);
   return withScenario(command).action(async (flags: RunFlags) => {
@@ -151,6 +153,15 @@ function faultsOption(): Option {
   return new Option('--faults <names>', `none, default (all), or some of ${FAULTS.join(',')}`)
     .argParser(parseFaults)
     .default(NO_FAULTS, 'none');
+}
+
+function stockOption(): Option {
+  return new Option(
+    '--stock <choice>',
+    'with, without, or only the scanner that receives and picks',
+  )
+    .choices(STOCK_CHOICES)
+    .default('with');
 }
 
 function qosOption(): Option {

@@ -1,3 +1,4 @@
+import { stockMessageSchema } from '@holdfast/shared/contracts/stock-message.ts';
 import { systemClock } from '@holdfast/shared/runtime/clock.ts';
 import { seededRandom } from '@holdfast/shared/runtime/random.ts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -40,6 +41,15 @@ describe('a run of the cold store', () => {
     expect(summary.published).toBeGreaterThanOrEqual(1_000);
   });
 
+  it('has a scanner that receives and picks, when stock is asked for', async () => {
+    await run({ stock: 'with', durationMs: 3_200 });
+    const scans = broker.publishes.filter(({ topic }) => topic === 'devices/scanner-01/stock');
+    const told = scans.map(({ payload }) => stockMessageSchema.parse(JSON.parse(`${payload}`)));
+    expect(told).toHaveLength(11);
+    expect(new Set(told.map(({ item }) => item)).size).toBe(11);
+    expect(new Set(told.map(({ movement }) => movement)).size).toBe(11);
+  });
+
   it('ends at the signal, and still waits for what is on its way', async () => {
     const ending = new AbortController();
     const done = run({ durationMs: undefined, signal: ending.signal });
@@ -65,6 +75,7 @@ function run(options: Partial<RunOptions> = {}) {
     rate: 200,
     faults: NO_FAULTS,
     qos: 'mixed',
+    stock: 'without',
     durationMs: 1_000,
     runId: 'run',
     clock: systemClock,

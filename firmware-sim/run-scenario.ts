@@ -8,9 +8,13 @@ import {
   type Emission,
   type Message,
 } from './scenario/cold-store.ts';
+import { SCANNER, type Scan, warehouse } from './scenario/warehouse.ts';
 import { DRAIN_MS_MAX, type Stage, waitUntil } from './stage.ts';
 
 export const SCENARIOS = ['cold-store'] as const;
+
+export const STOCK_CHOICES = ['with', 'without', 'only'] as const;
+export type StockChoice = (typeof STOCK_CHOICES)[number];
 
 export interface RunOptions extends Stage, ColdStoreOptions {
   readonly scenario: (typeof SCENARIOS)[number];
@@ -19,6 +23,8 @@ export interface RunOptions extends Stage, ColdStoreOptions {
   readonly durationMs?: number | undefined;
   /** Part of each device's boot: a gateway takes another run's messages for new ones. */
   readonly runId: string;
+  /** Whether a scanner at the dock receives and picks beside the sensors; it may be alone. */
+  readonly stock: StockChoice;
   readonly firstConnectMsMax?: number;
   readonly onAcknowledged?: (message: OutgoingMessage) => void;
   readonly tally?: Tally;
@@ -45,7 +51,7 @@ export async function runScenario(options: RunOptions): Promise<Summary> {
 }
 
 async function openLinks(options: RunOptions, tally: Tally): Promise<Map<string, DeviceLink>> {
-  const waiting = coldStoreDevices(options);
+  const waiting = devicesOf(options);
   const links = new Map<string, DeviceLink>();
   const connectNext = async (): Promise<void> => {
     for (let device = waiting.shift(); device !== undefined; device = waiting.shift()) {
@@ -65,12 +71,18 @@ async function openLinks(options: RunOptions, tally: Tally): Promise<Map<string,
   return links;
 }
 
+function devicesOf(options: RunOptions): string[] {
+  if (options.stock === 'only') return [SCANNER];
+  const sensors = coldStoreDevices(options);
+  return options.stock === 'with' ? [...sensors, SCANNER] : sensors;
+}
+
 async function play(options: RunOptions, links: ReadonlyMap<string, DeviceLink>): Promise<void> {
   const { clock, signal, durationMs = Number.POSITIVE_INFINITY } = options;
   const startedAtMs = clock.monotonicMs();
   const start: Start = { wallMs: clock.now(), runId: options.runId };
   let count = 0;
-  for (const emission of coldStore(options)) {
+  for (const emission of emissionsOf(options)) {
     if (emission.atMs >= durationMs) break;
     await waitUntil(startedAtMs + emission.atMs, { clock, signal });
     if (signal?.aborted) break;
@@ -79,13 +91,35 @@ async function play(options: RunOptions, links: ReadonlyMap<string, DeviceLink>)
   }
 }
 
+function emissionsOf(options: RunOptions): Generator<Emission | Scan> {
+  if (options.stock === 'only') return warehouse(options);
+  const sensors = coldStore(options);
+  return options.stock === 'with' ? inOrder(sensors, warehouse(options)) : sensors;
+}
+
+/** Two endless tellings as one, by time. */
+function* inOrder(
+  sensors: Generator<Emission>,
+  scans: Generator<Scan>,
+): Generator<Emission | Scan> {
+  let scan = scans.next().value as Scan;
+  for (const emission of sensors) {
+    for (; scan.atMs <= emission.atMs; scan = scans.next().value as Scan) yield scan;
+    yield emission;
+  }
+}
+
 interface Start {
   readonly wallMs: number;
   readonly runId: string;
 }
 
-async function perform(emission: Emission, link: DeviceLink, start: Start): Promise<void> {
+async function perform(emission: Emission | Scan, link: DeviceLink, start: Start): Promise<void> {
   if (emission.kind === 'cut') return link.cut(emission.awayMs);
+  if (emission.kind === 'scan') {
+    const topic = `devices/${emission.device}/stock`;
+    return link.send({ topic, qos: 1, payload: scanAt(emission, start) });
+  }
   const { topic, qos } = emission;
   await link.send({ topic, qos, payload: payloadAt(emission, start) });
 }
@@ -101,4 +135,11 @@ function payloadAt(message: Message, { wallMs, runId }: Start): string {
     ts: new Date(Math.round(startMs + atMs)).toISOString(),
     key: key && { boot: `${runId}-${key.boot}`, seq: key.seq },
   });
+}
+
+/** With an id of its own, so that a repeat is recognised wherever it comes from. */
+function scanAt({ movement, seq, atMs }: Scan, { wallMs, runId }: Start): string {
+  const ts = new Date(Math.round(wallMs + atMs)).toISOString();
+  const boot = `${runId}-1`;
+  return JSON.stringify({ ...movement, movement: `${runId}-${seq}`, ts, boot, seq });
 }

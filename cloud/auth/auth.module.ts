@@ -18,6 +18,7 @@ import { openAuthSql, type UserAdding } from './users.ts';
 
 const NONCE_KEY_SECRET = 'auth/renewal-nonce-key';
 const NONCE_KEY_BYTES = 32;
+const DAY_MS = 86_400_000;
 
 export interface AuthDeps {
   readonly runtime: Runtime;
@@ -42,13 +43,13 @@ export interface AuthHandle extends ServiceHandle {
 export async function openAuth(deps: AuthDeps): Promise<AuthHandle> {
   const { runtime, secrets, settings } = deps;
   checkDevelopmentUsers(deps);
-  const keys = await openSigningKeys(runtime, secrets);
+  const ageMsMax = settings.signingKeyDays * DAY_MS;
+  const keys = await openSigningKeys({ runtime, secrets, ageMsMax });
   const nonceKey = await secrets.ensure(NONCE_KEY_SECRET, async () =>
     runtime.random.bytes(NONCE_KEY_BYTES),
   );
   const passwords = await createPasswords(runtime.random);
   const sql = await openAuthSql(deps.openSql);
-  const jwks = async (): Promise<JSONWebKeySet> => keys.jwks;
   const routes = {
     sessions: createSessions({ runtime, sql, keys, passwords, settings }),
     gateways: createGateways({ ...deps, sql, nonceKey }),
@@ -58,7 +59,7 @@ export async function openAuth(deps: AuthDeps): Promise<AuthHandle> {
   return {
     module: authModule(deps, { sql, passwords, runtime }),
     routes: (api) => addAuthRoutes(api, routes),
-    jwks,
+    jwks: keys.jwks,
     signService: keys.signService,
   };
 }

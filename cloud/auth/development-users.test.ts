@@ -10,10 +10,15 @@ afterEach(() => world.close());
 
 const SETTINGS = { developmentUsers: true };
 
-it('makes an operator and an administrator once, whose logins can be read', async () => {
+it('makes a user of each role once, whose logins can be read', async () => {
   world = await openAuthWorld({ settings: SETTINGS });
   const logins = await developmentLogins(world.secrets);
-  expect(logins.map((login) => login.username)).toEqual(['operator', 'admin']);
+  expect(logins.map((login) => login.username)).toEqual([
+    'operator',
+    'admin',
+    'manager',
+    'customer',
+  ]);
   for (const login of logins) {
     expect((await world.post('/v1/auth/token', login)).status, login.username).toBe(200);
   }

@@ -18,6 +18,8 @@ export interface DevelopmentLogin {
 const USERS: Record<string, { readonly roles: Role[]; readonly sites: string[] }> = {
   operator: { roles: ['operator'], sites: [SITE] },
   admin: { roles: ['administrator'], sites: ['*'] },
+  manager: { roles: ['manager'], sites: [SITE] },
+  customer: { roles: ['customer'], sites: ['*'] },
 };
 
 /**
@@ -37,13 +39,18 @@ export async function ensureDevelopmentUsers(
   adding: UserAdding,
   { secrets, random }: { readonly secrets: Secrets; readonly random: Random },
 ): Promise<void> {
-  await secrets.ensure(SECRET_NAME, async () => {
-    const logins = Object.keys(USERS).map((username): DevelopmentLogin => {
-      const password = random.bytes(PASSWORD_RANDOM_BYTES).toString('base64url');
-      return { username, password };
-    });
-    return Buffer.from(JSON.stringify(logins));
-  });
+  const draw = (username: string): DevelopmentLogin => {
+    const password = random.bytes(PASSWORD_RANDOM_BYTES).toString('base64url');
+    return { username, password };
+  };
+  const names = Object.keys(USERS);
+  await secrets.ensure(SECRET_NAME, async () => Buffer.from(JSON.stringify(names.map(draw))));
+  // A folder that an earlier release made has fewer.
+  const known = await developmentLogins(secrets);
+  const added = names.filter((name) => !known.some(({ username }) => username === name)).map(draw);
+  if (added.length > 0) {
+    await secrets.write(SECRET_NAME, Buffer.from(JSON.stringify([...known, ...added])));
+  }
   for (const login of await developmentLogins(secrets)) await ensureUser(adding, login);
 }
 

@@ -4,7 +4,7 @@ import { z } from 'zod';
 export const authSettingsSchema = z
   .strictObject({
     /**
-     * The users `operator` and `admin` in the tenant `dev`. Only while HTTP listens on loopback.
+     * A user of each role in the tenant `dev`. Only while HTTP listens on loopback.
      */
     developmentUsers: z.boolean().default(false),
     /** How long a gateway's certificate is valid; it asks for the next one at two thirds. */
@@ -17,6 +17,8 @@ export const authSettingsSchema = z
     claimHours: z.int().min(1).max(168).default(24),
     /** A session ends after this time, however often it was refreshed. */
     refreshDays: z.int().min(1).max(365).default(30),
+    /** A signing key is followed by the next one after this time. */
+    signingKeyDays: z.int().min(1).max(397).default(30),
     /** Failed sign-ins per minute for one user name from one address. */
     signInFailuresPerMinuteMax: z.int().min(1).max(1_000).default(10),
   })

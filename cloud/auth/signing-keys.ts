@@ -1,3 +1,4 @@
+import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { assert } from '@holdfast/shared/lib/assert.ts';
 import { prefixedId } from '@holdfast/shared/lib/ids.ts';
 import {
@@ -19,69 +20,174 @@ import {
   SignJWT,
 } from 'jose';
 import type { Secrets } from '../platform/secrets/secrets.ts';
+import {
+  ACTIVE_AFTER_MS,
+  type DatedKey,
+  isDue,
+  keysInUse,
+  mayRotate,
+  RELOAD_MS,
+  signerOf,
+} from './domain/signing-key-set.ts';
 import type { TokenSigner } from './routes/sessions.ts';
 
 const SECRET_NAME = 'auth/signing-keys';
 
-/** Several keys, so that rotation can overlap: the newest signs, all are published. */
+interface StoredKey extends DatedKey {
+  readonly jwk: JWK;
+}
+
+/** Several keys, so that rotation can overlap; see domain/signing-key-set.ts. */
 interface StoredKeys {
   readonly version: 1;
-  readonly keys: readonly { readonly createdAtMs: number; readonly jwk: JWK }[];
+  readonly keys: readonly StoredKey[];
+}
+
+export interface RotatedKey {
+  readonly keyId: string;
+  readonly signsFromMs: number;
 }
 
 export interface SigningKeys extends TokenSigner {
   /** The public keys, as served at /.well-known/jwks.json. */
-  readonly jwks: JSONWebKeySet;
+  jwks(): Promise<JSONWebKeySet>;
   /** A token for the internal port; `service` is a target's name. */
   signService(service: string): Promise<string>;
+  /**
+   * Makes the next key, which signs a minute later; those before stay published until their last
+   * token has expired. Throws STATE_CONFLICT while an earlier one waits for its minute.
+   */
+  rotate(): Promise<RotatedKey>;
 }
 
-/** Made once for all processes that share `secrets`. */
-export async function openSigningKeys(
-  runtime: Pick<Runtime, 'clock' | 'random'>,
-  secrets: Secrets,
-): Promise<SigningKeys> {
-  const value = await secrets.ensure(SECRET_NAME, () => createKeys(runtime));
-  const stored: StoredKeys = JSON.parse(Buffer.from(value).toString());
-  assert(stored.version === 1, 'the stored signing keys have a version that this release knows');
-  const newest = stored.keys.toSorted((a, b) => b.createdAtMs - a.createdAtMs)[0];
-  assert(newest?.jwk.kid, 'there is a signing key, and it has an id');
-  const key = await importJWK(newest.jwk, TOKEN_ALGORITHM);
-  const header = { alg: TOKEN_ALGORITHM, kid: newest.jwk.kid, typ: 'JWT' };
-  const signFor = (audience: string, subject: string, claims: JWTPayload): Promise<string> => {
-    const nowMs = runtime.clock.now();
-    const seconds = Math.floor(nowMs / 1000);
-    return new SignJWT(claims)
-      .setProtectedHeader(header)
-      .setSubject(subject)
-      .setIssuer(TOKEN_ISSUER)
-      .setAudience(audience)
-      .setJti(prefixedId('tok', nowMs, runtime.random.bytes(10)))
-      .setIssuedAt(seconds)
-      .setExpirationTime(seconds + TOKEN_TTL_SECONDS)
-      .sign(key);
-  };
+export interface SigningKeysOptions {
+  readonly runtime: Pick<Runtime, 'clock' | 'random'>;
+  readonly secrets: Secrets;
+  /** A key that is older is followed by the next one, when somebody asks for a token. */
+  readonly ageMsMax: number;
+}
+
+/** Shared by all processes that share `secrets`; each reads them again every RELOAD_MS. */
+export async function openSigningKeys(options: SigningKeysOptions): Promise<SigningKeys> {
+  const keys = new StoredSigningKeys(options);
+  await keys.current();
   return {
-    jwks: { keys: stored.keys.map(({ jwk }) => publicPart(jwk)) },
-    sign: ({ subject, ...claims }) =>
-      signFor(TOKEN_AUDIENCE, subject, {
-        tenant: claims.tenant,
-        sites: claims.sites,
-        roles: claims.roles,
+    async jwks() {
+      const stored = await keys.current();
+      return { keys: stored.map(({ jwk }) => publicPart(jwk)) };
+    },
+    sign: async ({ subject, tenant, sites, roles }) =>
+      signWith(await keys.signer(), options.runtime, {
+        audience: TOKEN_AUDIENCE,
+        subject,
+        claims: { tenant, sites, roles },
       }),
-    signService: (service) => signFor(SERVICE_TOKEN_AUDIENCE, service, {}),
+    signService: async (service) =>
+      signWith(await keys.signer(), options.runtime, {
+        audience: SERVICE_TOKEN_AUDIENCE,
+        subject: service,
+        claims: {},
+      }),
+    rotate: () => keys.rotate(),
   };
 }
 
-async function createKeys({ clock }: Pick<Runtime, 'clock'>): Promise<Uint8Array> {
+class StoredSigningKeys {
+  readonly #options: SigningKeysOptions;
+  #held: { readonly keys: readonly StoredKey[]; readonly readAtMs: number } | undefined;
+  #reading: Promise<readonly StoredKey[]> | undefined;
+
+  constructor(options: SigningKeysOptions) {
+    this.#options = options;
+  }
+
+  /** Those that are in use, as of RELOAD_MS ago at most. */
+  async current(): Promise<readonly StoredKey[]> {
+    const { clock } = this.#options.runtime;
+    if (this.#held && clock.monotonicMs() - this.#held.readAtMs < RELOAD_MS) return this.#held.keys;
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  async signer(): Promise<StoredKey> {
+    return signerOf(await this.current(), this.#options.runtime.clock.now());
+  }
+
+  async rotate(): Promise<RotatedKey> {
+    const { clock } = this.#options.runtime;
+    const keys = await this.#load();
+    if (!mayRotate(keys, clock.now())) {
+      throw new AppError('STATE_CONFLICT', 'the key of the last rotation does not sign yet');
+    }
+    const next = await drawKey(clock.now());
+    await this.#store([...keys, next]);
+    return { keyId: next.jwk.kid!, signsFromMs: next.createdAtMs + ACTIVE_AFTER_MS };
+  }
+
+  async #read(): Promise<readonly StoredKey[]> {
+    const { clock } = this.#options.runtime;
+    const keys = await this.#load();
+    const nowMs = clock.now();
+    if (!isDue(keys, { nowMs, ageMsMax: this.#options.ageMsMax })) return this.#hold(keys);
+    // Two processes may do it at once: the one key that is stored last is read before it signs.
+    return this.#store([...keys, await drawKey(nowMs)]);
+  }
+
+  async #load(): Promise<readonly StoredKey[]> {
+    const { clock } = this.#options.runtime;
+    const value = await this.#options.secrets.ensure(SECRET_NAME, async () =>
+      encode([await drawKey(clock.now())]),
+    );
+    const stored: StoredKeys = JSON.parse(Buffer.from(value).toString());
+    assert(stored.version === 1, 'the stored signing keys have a version that this release knows');
+    return this.#inUse(stored.keys);
+  }
+
+  async #store(keys: readonly StoredKey[]): Promise<readonly StoredKey[]> {
+    await this.#options.secrets.write(SECRET_NAME, encode(this.#inUse(keys)));
+    return this.#hold(this.#inUse(keys));
+  }
+
+  #hold(keys: readonly StoredKey[]): readonly StoredKey[] {
+    this.#held = { keys, readAtMs: this.#options.runtime.clock.monotonicMs() };
+    return keys;
+  }
+
+  #inUse(keys: readonly StoredKey[]): readonly StoredKey[] {
+    const nowMs = this.#options.runtime.clock.now();
+    return keysInUse(keys, { nowMs, tokenTtlMs: TOKEN_TTL_SECONDS * 1000 });
+  }
+}
+
+async function signWith(
+  { jwk }: StoredKey,
+  { clock, random }: Pick<Runtime, 'clock' | 'random'>,
+  token: { readonly audience: string; readonly subject: string; readonly claims: JWTPayload },
+): Promise<string> {
+  assert(jwk.kid, 'a signing key has an id');
+  const nowMs = clock.now();
+  const seconds = Math.floor(nowMs / 1000);
+  return new SignJWT(token.claims)
+    .setProtectedHeader({ alg: TOKEN_ALGORITHM, kid: jwk.kid, typ: 'JWT' })
+    .setSubject(token.subject)
+    .setIssuer(TOKEN_ISSUER)
+    .setAudience(token.audience)
+    .setJti(prefixedId('tok', nowMs, random.bytes(10)))
+    .setIssuedAt(seconds)
+    .setExpirationTime(seconds + TOKEN_TTL_SECONDS)
+    .sign(await importJWK(jwk, TOKEN_ALGORITHM));
+}
+
+async function drawKey(createdAtMs: number): Promise<StoredKey> {
   const { privateKey } = await generateKeyPair(TOKEN_ALGORITHM, { extractable: true });
   const jwk = await exportJWK(privateKey);
-  const kid = await calculateJwkThumbprint(jwk);
-  const stored: StoredKeys = {
-    version: 1,
-    keys: [{ createdAtMs: clock.now(), jwk: { ...jwk, kid } }],
-  };
-  return Buffer.from(JSON.stringify(stored));
+  return { createdAtMs, jwk: { ...jwk, kid: await calculateJwkThumbprint(jwk) } };
+}
+
+function encode(keys: readonly StoredKey[]): Uint8Array {
+  return Buffer.from(JSON.stringify({ version: 1, keys } satisfies StoredKeys));
 }
 
 /** Named one by one: what is private cannot slip out. */

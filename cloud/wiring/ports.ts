@@ -6,6 +6,7 @@ import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { CertificateAuthority } from '../platform/certificate-authority/certificate-authority.ts';
 import type { EventLog } from '../platform/event-log/event-log.ts';
 import type { Kv } from '../platform/kv/kv.ts';
+import type { Objects } from '../platform/objects/objects.ts';
 import type { Secrets } from '../platform/secrets/secrets.ts';
 import type { CloudSettings } from '../settings.ts';
 
@@ -20,6 +21,7 @@ export interface Ports {
   sql(): Promise<OpenSql>;
   eventLog(): Promise<EventLog>;
   kv(): Promise<Kv>;
+  objects(): Promise<Objects>;
   secrets(): Promise<Secrets>;
   authority(): Promise<CertificateAuthority>;
   policy(): Promise<Policy>;
@@ -60,6 +62,13 @@ export function createPorts(wires: {
     opened.push(port);
     return port;
   });
+  const objects = once(async () => {
+    const { openFolderObjects } = await import('../platform/objects/objects.folder.ts');
+    const dir = settings.objects.dir ?? join(settings.dataDir, 'objects');
+    const port = await openFolderObjects({ dir, runtime });
+    opened.push(port);
+    return port;
+  });
   const secrets = once(async () => {
     const port = await openSecretsPort(settings, runtime);
     opened.push(port);
@@ -83,7 +92,7 @@ export function createPorts(wires: {
   const close = async (): Promise<void> => {
     for (const port of opened.toReversed()) await port.close();
   };
-  return { sql, eventLog, kv, secrets, authority, policy, close };
+  return { sql, eventLog, kv, objects, secrets, authority, policy, close };
 }
 
 export async function openSecretsPort(

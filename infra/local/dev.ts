@@ -12,6 +12,7 @@ import {
   PORTS,
   type PortName,
   pagesUrl,
+  scannerProcess,
   sensorsProcess,
 } from './dev/house.ts';
 import { type DevOptions, HELP, parseOptions } from './dev/options.ts';
@@ -23,7 +24,7 @@ const READY_TIMEOUT_MS = 30_000;
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const data = resolve(process.env.HOLDFAST_HOME ?? join(root, '.holdfast'));
 /** What belongs to a start and is removed by --fresh. The real engines keep their data. */
-const FOLDERS = ['cloud', 'gateway', 'sensors'];
+const FOLDERS = ['cloud', 'gateway', 'sensors', 'scanner'];
 
 const DEMO_TOPIC = 'devices/demo/telemetry/temperature';
 
@@ -76,7 +77,7 @@ async function startHouse(
   // A gateway that is enrolled waits for nobody: it takes messages while the cloud still starts.
   if (isEnrolled(house)) {
     const [logins] = await Promise.all([cloud.then(() => readLogins(house)), startGateway()]);
-    if (options.simulate) children.start(sensorsProcess(house, options));
+    if (options.simulate) startSimulation(house, options, children);
     return logins;
   }
   await cloud;
@@ -85,8 +86,13 @@ async function startHouse(
   if (!administrator) throw new Error('the cloud made no development administrator');
   await enrolOnce(house, administrator);
   await startGateway();
-  if (options.simulate) children.start(sensorsProcess(house, options));
+  if (options.simulate) startSimulation(house, options, children);
   return logins;
+}
+
+function startSimulation(house: House, options: DevOptions, children: Children): void {
+  children.start(sensorsProcess(house, options));
+  children.start(scannerProcess(house));
 }
 
 function devFileOf(house: House, logins: readonly Login[]): DevFile {

@@ -11,6 +11,7 @@ import {
   type Server,
   type Socket,
 } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { AppError } from '../lib/app-error.ts';
 import type { HttpApp } from './http.ts';
@@ -28,7 +29,11 @@ export interface HttpServerOptions {
   readonly setting: string;
   /** PEM texts. Without them only loopback is served. */
   readonly tls?: { readonly key: string; readonly cert: string };
+  /** Takes over the sockets of requests for a WebSocket. */
+  readonly upgrade?: UpgradeHandler;
 }
+
+export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
 export interface HttpServer {
   readonly port: number;
@@ -50,8 +55,14 @@ export async function serveHttp(app: HttpApp, options: HttpServerOptions): Promi
     });
   }
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-  const plain = createHttpServer(loopback ? listener : redirectToHttps);
-  const secure = options.tls ? createTlsServer({ ...options.tls }, listener) : undefined;
+  const { tls, upgrade } = options;
+  // Any other protocol that a client offers is passed over: it is answered in HTTP/1.1.
+  const shouldUpgradeCallback = (request: IncomingMessage): boolean =>
+    upgrade !== undefined && request.headers.upgrade?.toLowerCase() === 'websocket';
+  const plain = createHttpServer({ shouldUpgradeCallback }, loopback ? listener : redirectToHttps);
+  const secure = tls ? createTlsServer({ ...tls, shouldUpgradeCallback }, listener) : undefined;
+  const speaking = loopback ? [plain, secure] : [secure];
+  if (upgrade) for (const server of speaking) server?.on('upgrade', upgrade);
   const connections = trackConnections(secure ? [plain, secure] : [plain]);
   const front = createTcpServer((socket) => {
     connections.opened(socket);

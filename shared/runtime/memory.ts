@@ -26,13 +26,18 @@ export function tightenAllocator(): void {
 }
 
 /**
- * Keeps V8's space for new objects at the 2 MiB it begins with, in this process and its threads;
- * otherwise it grows to 128 MiB under load, and stays there. What a gateway makes per message is
- * gone when the message is acknowledged, so collecting it more often costs no measurable time.
+ * Keeps V8's heaps of this process and its threads close to what is in use.
+ *
+ * - The space for new objects stays at the 2 MiB it begins with; otherwise it grows to 128 MiB
+ *   under load, and stays there. What a gateway makes per message is gone when the message is
+ *   acknowledged, so collecting it more often costs no measurable time.
+ * - What is old is collected when it has grown by a third, not by three times: memory stays flat
+ *   over days of load.
  *
  * Called before anything else is loaded: what has grown does not shrink. The size itself
  * (`--max-semi-space-size`) is read only before the program begins; how it grows, each time.
  */
-export function keepYoungGenerationSmall(): void {
+export function keepHeapsSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1');
+  setFlagsFromString('--optimize-for-size');
 }

@@ -184,7 +184,7 @@ describe('npm start', () => {
       `mqtt://127.0.0.1:${ports.mqtt}`,
     ]);
     expect(file.pid).toBe(run.pid);
-    expect(Object.keys(file.pids)).toEqual(['cloud', 'gateway', 'sensors']);
+    expect(Object.keys(file.pids)).toEqual(['cloud', 'gateway', 'sensors', 'scanner']);
     expect(statSync(devFilePath()).mode & 0o777).toBe(0o600);
     await eventually('readings of the recording', async () =>
       (await deviceIds(file)).some((id) => id.startsWith('cold-01-')),

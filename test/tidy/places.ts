@@ -51,6 +51,8 @@ const PLACES: readonly { readonly path: RegExp; readonly layer: Layer }[] = [
   // Outbox and inbox stand in a service's own tables: built on ports, without a technology of their
   // own.
   { path: /^cloud\/platform\/outbox\//, layer: 'outbox' },
+  // Channels over the event log, with their route; who defines one sees the port file only.
+  { path: /^cloud\/platform\/websocket\/(?!websocket\.ts$)/, layer: 'outbox' },
   // So do the conventions of HTTP.
   { path: /^cloud\/platform\/http\//, layer: 'http' },
   { path: /^(?:shared|cloud)\/platform\/([^/]+)\/\1\.ts$/, layer: 'port' },

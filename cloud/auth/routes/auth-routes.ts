@@ -40,7 +40,7 @@ export interface AuthRoutes {
   readonly sessions: Sessions;
   readonly gateways: Gateways;
   readonly services: ServiceClients;
-  readonly jwks: JSONWebKeySet;
+  readonly jwks: () => Promise<JSONWebKeySet>;
 }
 
 export function addAuthRoutes(api: Api, auth: AuthRoutes): void {
@@ -60,7 +60,9 @@ function addKeys(api: Api, { jwks }: AuthRoutes): void {
     caller: 'public',
     answers: { 200: { description: 'A JSON Web Key Set (RFC 7517).', body: jwksAnswer } },
   } as const;
-  addRoute(api, route, ({ c }) => c.json(jwks, 200, { 'cache-control': KEYS_CACHE_CONTROL }));
+  addRoute(api, route, async ({ c }) =>
+    c.json(await jwks(), 200, { 'cache-control': KEYS_CACHE_CONTROL }),
+  );
 }
 
 function addSessions(api: Api, { sessions }: AuthRoutes): void {
@@ -86,6 +88,18 @@ function addSessions(api: Api, { sessions }: AuthRoutes): void {
     problems: ['TOKEN_INVALID'],
   } as const;
   addRoute(api, refresh, async ({ body }) => secret(await sessions.refresh(body.refreshToken)));
+  const signOut = {
+    ...open,
+    path: '/v1/auth/sign-out',
+    summary: 'End the session of a refresh token',
+    description: 'What is no token of a session that goes on has nothing to end, and is no error.',
+    body: refreshRequestSchema,
+    answers: { 204: { description: 'The session has ended.' } },
+  } as const;
+  addRoute(api, signOut, async ({ c, body }) => {
+    await sessions.signOut(body.refreshToken);
+    return c.body(null, 204);
+  });
   const me = {
     method: 'get',
     path: '/v1/auth/me',

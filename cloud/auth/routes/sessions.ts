@@ -8,7 +8,7 @@ import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import { digestOf } from '../domain/digest.ts';
 import { DAY_MICROS } from '../domain/times.ts';
 import { maySignIn, type User } from '../domain/user.ts';
-import { insertFamily, rotateToken } from '../store/refresh-tokens.ts';
+import { endSession, insertFamily, rotateToken } from '../store/refresh-tokens.ts';
 import { countFailure, failureCount } from '../store/sign-in-failures.ts';
 import type { AuthTables } from '../store/tables.ts';
 import { findUserByName } from '../store/users.ts';
@@ -39,6 +39,8 @@ export interface Sessions {
    * holds a part of it.
    */
   refresh(refreshToken: string): Promise<Tokens>;
+  /** Ends the session of the token, used or not; one that is not known changes nothing. */
+  signOut(refreshToken: string): Promise<void>;
 }
 
 /** Signs access tokens. */
@@ -110,6 +112,8 @@ export function createSessions(options: SessionsOptions): Sessions {
       const reason = outcome.kind === 'reused' ? 'was used before' : 'is not valid';
       throw new AppError('TOKEN_INVALID', `the refresh token ${reason}; sign in again`);
     },
+    signOut: (presented) =>
+      endSession(sql, { digest: digestOf(presented), now: runtime.clock.nowMicros() }),
   };
 }
 

@@ -91,6 +91,21 @@ export function rotateToken(sql: Sql<AuthTables>, rotation: Rotation): Promise<R
   });
 }
 
+/** Of whom it was: who holds any token of the session may end it. */
+export function endSession(
+  sql: Sql<AuthTables>,
+  { digest, now }: { readonly digest: string; readonly now: bigint },
+): Promise<void> {
+  return sql.transaction(async (tx) => {
+    const found = await tx
+      .selectFrom('refresh_tokens')
+      .select('family_id')
+      .where('digest', '=', digest)
+      .executeTakeFirst();
+    if (found) await revokeFamily(tx, found.family_id, now);
+  });
+}
+
 async function replaceToken(
   tx: Transaction<AuthTables>,
   familyId: string,

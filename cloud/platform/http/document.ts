@@ -90,7 +90,7 @@ function pathOf(route: Route): PathConfig {
       ...bodyOf(route),
     },
     responses: { ...answersOf(route), ...problemAnswersOf(route) },
-  } as PathConfig;
+  } as unknown as PathConfig;
 }
 
 /** `GET /v1/orders/{id}/why` is getOrdersIdWhy. */

@@ -28,7 +28,20 @@ export interface InboxEvent {
   readonly event: LogEvent;
 }
 
-export interface InboxOptions<DB extends InboxTables> {
+export interface InboxOptions<DB extends InboxTables> extends ConsumerOptions<DB> {
+  /** The effect. May run again when the transaction does: nothing but statements of `tx`. */
+  readonly apply: (tx: Transaction<DB>, event: InboxEvent) => Promise<void>;
+}
+
+export interface BatchInboxOptions<DB extends InboxTables> extends ConsumerOptions<DB> {
+  /**
+   * The effect of several events at once, in their order; at least one. May run again when the
+   * transaction does: nothing but statements of `tx`.
+   */
+  readonly applyAll: (tx: Transaction<DB>, events: readonly InboxEvent[]) => Promise<void>;
+}
+
+interface ConsumerOptions<DB extends InboxTables> {
   /** Names the effect; two effects of one service have two names. Also the group, as a rule. */
   readonly consumer: string;
   readonly sql: Sql<DB>;
@@ -36,8 +49,6 @@ export interface InboxOptions<DB extends InboxTables> {
   readonly runtime: Pick<Runtime, 'clock' | 'log' | 'metrics'>;
   readonly begin?: InboxBegin;
   readonly gapWaitMs?: number;
-  /** The effect. May run again when the transaction does: nothing but statements of `tx`. */
-  readonly apply: (tx: Transaction<DB>, event: InboxEvent) => Promise<void>;
 }
 
 /** An event before this one is missing. The batch comes again, until the wait is over. */
@@ -69,7 +80,18 @@ export interface Inbox {
  * cannot be read is parked at once.
  */
 export function createInbox<DB extends InboxTables>(options: InboxOptions<DB>): Inbox {
-  return new SequencedInbox(options as unknown as InboxOptions<InboxTables>);
+  const { apply } = options;
+  return createBatchInbox({
+    ...options,
+    async applyAll(tx, events) {
+      for (const event of events) await apply(tx, event);
+    },
+  });
+}
+
+/** The same for an effect that costs less when it has several events in one transaction. */
+export function createBatchInbox<DB extends InboxTables>(options: BatchInboxOptions<DB>): Inbox {
+  return new SequencedInbox(options as unknown as BatchInboxOptions<InboxTables>);
 }
 
 /** The data of an event of this type. Throws a ZodError that names what is wrong. */
@@ -87,12 +109,12 @@ type Blocked =
   | { readonly index: number; readonly reason: 'unreadable' };
 
 class SequencedInbox implements Inbox {
-  readonly #options: InboxOptions<InboxTables>;
+  readonly #options: BatchInboxOptions<InboxTables>;
   readonly #parked: ReturnType<Runtime['metrics']['counter']>;
   /** Since when each partition has waited, and at which offset. */
   readonly #waits = new Map<string, { readonly offset: bigint; readonly sinceMs: number }>();
 
-  constructor(options: InboxOptions<InboxTables>) {
+  constructor(options: BatchInboxOptions<InboxTables>) {
     this.#options = options;
     this.#parked = options.runtime.metrics.counter(
       'holdfast_inbox_parked_events_total',
@@ -134,17 +156,20 @@ class SequencedInbox implements Inbox {
     arriving: readonly (Arriving | undefined)[],
     from: number,
   ): Promise<Blocked | undefined> {
-    const { begin = 'first', apply } = this.#options;
-    for (let index = from; index < arriving.length; index++) {
+    const { begin = 'first', applyAll } = this.#options;
+    const next: InboxEvent[] = [];
+    let blocked: Blocked | undefined;
+    for (let index = from; index < arriving.length && !blocked; index++) {
       const arrived = arriving[index];
-      if (!arrived) return { index, reason: 'unreadable' };
-      const judged = await arrive(tx, arrived.arrival, begin);
-      if (judged.kind === 'next') await apply(tx, arrived);
+      const judged = arrived && (await arrive(tx, arrived.arrival, begin));
+      if (!judged) blocked = { index, reason: 'unreadable' };
+      else if (judged.kind === 'next') next.push(arrived);
       else if (judged.kind !== 'repeat') {
-        return { index, reason: judged.kind, expected: judged.expected };
+        blocked = { index, reason: judged.kind, expected: judged.expected };
       }
     }
-    return undefined;
+    if (next.length > 0) await applyAll(tx, next);
+    return blocked;
   }
 
   #waitOrGoOn({ arrival, event }: Arriving, expected: bigint): void {

@@ -58,11 +58,11 @@ export interface Outbox {
     tx: Transaction<DB>,
     event: OutboxEvent<T>,
   ): Promise<bigint>;
-  /** Several of one transaction, in this order, in a few statements. */
+  /** Several of one transaction, in this order, in a few statements; their sequences. */
   enqueueAll<DB extends OutboxTables>(
     tx: Transaction<DB>,
     events: readonly OutboxEvent<EventType>[],
-  ): Promise<void>;
+  ): Promise<readonly bigint[]>;
 }
 
 export interface OutboxOptions {
@@ -91,9 +91,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
       const [sequence] = await enqueueAll(tables, [event as OutboxEvent<EventType>]);
       return sequence!;
     },
-    async enqueueAll(tx, events) {
-      await enqueueAll(tx as unknown as Transaction<OutboxTables>, events);
-    },
+    enqueueAll: (tx, events) => enqueueAll(tx as unknown as Transaction<OutboxTables>, events),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { AuditEntry } from '@holdfast/shared/contracts/events/audit.ts';
 import type { Transaction } from 'kysely';
-import type { Outbox, OutboxTables } from './outbox.ts';
+import type { Outbox, OutboxEvent, OutboxTables } from './outbox.ts';
 
 /**
  * Writes an audit row in the transaction of what it tells, through the service's outbox: it is
@@ -11,12 +11,12 @@ export async function recordAudit<DB extends OutboxTables>(
   tx: Transaction<DB>,
   { outbox, tenant, entry }: { outbox: Outbox; tenant: string; entry: AuditEntry },
 ): Promise<void> {
+  await outbox.enqueue(tx, auditEvent(tenant, entry));
+}
+
+/** The same row, for who enqueues several events at once. */
+export function auditEvent(tenant: string, entry: AuditEntry): OutboxEvent<'audit.recorded.v1'> {
   const { kind, id } = entry.resource;
-  await outbox.enqueue(tx, {
-    type: 'audit.recorded.v1',
-    subject: `audit/${kind}/${id}`,
-    tenant,
-    actor: entry.actor,
-    data: entry,
-  });
+  const subject = `audit/${kind}/${id}`;
+  return { type: 'audit.recorded.v1', subject, tenant, actor: entry.actor, data: entry };
 }

@@ -86,3 +86,16 @@ export function sensorsProcess(house: House, options: DevOptions): ChildOptions 
     mayEnd: true,
   };
 }
+
+/** The scanner at the dock: what it receives and picks is the stock that can be ordered. */
+export function scannerProcess(house: House): ChildOptions {
+  const main = join(house.root, 'firmware-sim/main.ts');
+  const run = ['run', '--scenario', 'cold-store', '--stock', 'only', '--url', mqttUrl(house)];
+  return {
+    name: 'scanner',
+    args: [main, ...run],
+    env: { [HOME_VARIABLE]: house.data },
+    logFile: join(house.data, 'scanner/log.txt'),
+    mayEnd: true,
+  };
+}

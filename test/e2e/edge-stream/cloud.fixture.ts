@@ -71,6 +71,7 @@ export async function cloudWorld(options: CloudOptions = {}): Promise<CloudWorld
         port: world.port,
         setting: 'edgeLink.port',
         tls,
+        clients: 'certified',
         clock: runtime.clock,
       });
       world.port = server.port;

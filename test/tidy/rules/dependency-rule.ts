@@ -41,7 +41,7 @@ const MAY_IMPORT: Readonly<Record<Exclude<Layer, 'test' | 'proto'>, readonly All
   page: [...PURE, 'domain', 'page'],
   port: [...SHARED, 'port'],
   'port-part': [...SHARED, 'own port', 'own port-part'],
-  outbox: [...SHARED, 'port', 'outbox'],
+  outbox: [...SHARED, 'port', 'outbox', 'http'],
   http: [...SHARED, 'port', 'http'],
   adapter: [...SHARED, 'own port', 'own port-part', 'own adapter'],
   'service-domain': [...PURE, 'domain', 'own service-domain'],

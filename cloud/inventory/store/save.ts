@@ -1,0 +1,106 @@
+import { rowBatches } from '@holdfast/shared/lib/row-batches.ts';
+import type { Transaction } from 'kysely';
+import type { Outbox } from '../../platform/outbox/outbox.ts';
+import { recordAudit } from '../../platform/outbox/record-audit.ts';
+import type { DiscrepancyRecord } from '../domain/records.ts';
+import type { Changes } from '../domain/working-set.ts';
+import { discrepancyRow, legRow, levelRow, reservationRow } from './rows.ts';
+import type { InventoryTables } from './tables.ts';
+
+type Tx = Transaction<InventoryTables>;
+
+export interface SaveOptions {
+  readonly outbox: Outbox;
+  readonly now: bigint;
+}
+
+/** Writes what changed, with its events and audit rows. */
+export async function save(tx: Tx, changes: Changes, options: SaveOptions): Promise<void> {
+  const { outbox, now } = options;
+  if (changes.levels.length > 0) await saveLevels(tx, changes.levels);
+  await saveReservations(tx, changes, now);
+  for (const some of rowBatches(changes.legs.map((leg) => legRow(leg, now)))) {
+    await tx.insertInto('movements').values(some).execute();
+  }
+  const opened = await openDiscrepancies(tx, changes.opened, now);
+  for (const { tenant, id } of changes.resolved) {
+    await tx
+      .updateTable('discrepancies')
+      .set({ state: 'resolved', resolved_at: now })
+      .where('tenant', '=', tenant)
+      .where('id', '=', id)
+      .execute();
+  }
+  await outbox.enqueueAll(tx, [...changes.events, ...opened.map(openedEvent)]);
+  for (const { tenant, entry } of changes.audits) await recordAudit(tx, { outbox, tenant, entry });
+}
+
+async function saveLevels(tx: Tx, levels: Changes['levels']): Promise<void> {
+  const { revision } = await tx
+    .updateTable('ledger')
+    .set((row) => ({ revision: row('revision', '+', 1n) }))
+    .returning('revision')
+    .executeTakeFirstOrThrow();
+  for (const some of rowBatches(levels.map((level) => levelRow(level, revision)))) {
+    await tx
+      .insertInto('levels')
+      .values(some)
+      .onConflict((conflict) =>
+        conflict.columns(['tenant', 'item', 'site']).doUpdateSet((row) => ({
+          on_hand: row.ref('excluded.on_hand'),
+          reserved: row.ref('excluded.reserved'),
+          sold: row.ref('excluded.sold'),
+          frozen: row.ref('excluded.frozen'),
+          version: row.ref('excluded.version'),
+          changed_at: row.ref('excluded.changed_at'),
+          revision: row.ref('excluded.revision'),
+        })),
+      )
+      .execute();
+  }
+}
+
+async function saveReservations(tx: Tx, { reservations }: Changes, now: bigint): Promise<void> {
+  const rows = reservations.map((reservation) => reservationRow(reservation, now));
+  for (const some of rowBatches(rows)) {
+    await tx
+      .insertInto('reservations')
+      .values(some)
+      .onConflict((conflict) =>
+        conflict.columns(['tenant', 'id']).doUpdateSet((row) => ({
+          state: row.ref('excluded.state'),
+          changed_at: row.ref('excluded.changed_at'),
+        })),
+      )
+      .execute();
+  }
+}
+
+/** Those that are new; one that was opened before stays as it is. */
+async function openDiscrepancies(
+  tx: Tx,
+  found: readonly DiscrepancyRecord[],
+  now: bigint,
+): Promise<readonly DiscrepancyRecord[]> {
+  const fresh = new Set<string>();
+  for (const some of rowBatches(found.map((one) => discrepancyRow(one, now)))) {
+    const rows = await tx
+      .insertInto('discrepancies')
+      .values(some)
+      .onConflict((conflict) => conflict.columns(['tenant', 'id']).doNothing())
+      .returning(['tenant', 'id'])
+      .execute();
+    for (const { tenant, id } of rows) fresh.add(`${tenant}\0${id}`);
+  }
+  return found.filter(({ tenant, id }) => fresh.has(`${tenant}\0${id}`));
+}
+
+function openedEvent(discrepancy: DiscrepancyRecord) {
+  const { tenant, id, site, item, difference, movementId, reason } = discrepancy;
+  return {
+    type: 'discrepancy.opened.v1' as const,
+    subject: id,
+    tenant,
+    data: { discrepancyId: id, site, item, difference: Number(difference), movementId, reason },
+  };
+}

@@ -1,0 +1,66 @@
+import { AppError } from '@holdfast/shared/lib/app-error.ts';
+import { type Runtime, systemRuntime } from '@holdfast/shared/runtime/runtime.ts';
+import { type Asked, type OrderPlace, OrderProcess, SAMPLE_BODY } from './order.fixture.ts';
+import { clientsOf, type PlainCall } from './peers.fixture.ts';
+
+/** What a suite asks of another process; `advanced` serialization, since calls hold bigints. */
+export interface OrderTask {
+  readonly place: OrderPlace;
+  /** Kills itself when it reaches the step for the n-th time. */
+  readonly killAt?: { readonly step: string; readonly count: number };
+}
+
+/** Between a process and the suite, which keeps the peers: they outlive every process. */
+export type ToSuite =
+  | { readonly kind: 'call'; readonly number: number; readonly call: PlainCall }
+  | { readonly kind: 'ready' };
+export type ToProcess =
+  | { readonly kind: 'answer'; readonly number: number; readonly answer: unknown }
+  | { readonly kind: 'failure'; readonly number: number; readonly code: string }
+  | { readonly kind: 'place'; readonly key: string; readonly methodToken: string }
+  | { readonly kind: 'ask'; readonly asked: Asked };
+
+// Not longer than the test that started it.
+process.once('disconnect', () => process.exit());
+const task = JSON.parse(process.argv[2] ?? '') as OrderTask;
+const waiting = new Map<number, PromiseWithResolvers<unknown>>();
+let number = 0;
+let left = task.killAt?.count ?? Number.POSITIVE_INFINITY;
+const runtime: Runtime = {
+  ...(await systemRuntime({ name: 'order', logLevel: 'silent' })),
+  steps: {
+    reach: (step) => {
+      if (step === task.killAt?.step && --left <= 0) process.kill(process.pid, 'SIGKILL');
+    },
+  },
+};
+const peers = clientsOf((call) => {
+  const answer = Promise.withResolvers<unknown>();
+  number += 1;
+  waiting.set(number, answer);
+  tell({ kind: 'call', number, call });
+  return answer.promise;
+});
+const order = await OrderProcess.open(task.place, { peers, runtime, settings: { leaseMs: 500 } });
+
+process.on('message', async (message: ToProcess) => {
+  if (message.kind === 'answer') settle(message.number).resolve(message.answer);
+  else if (message.kind === 'failure') {
+    settle(message.number).reject(new AppError(message.code as 'UNAVAILABLE', 'as the peer said'));
+  } else if (message.kind === 'ask') await order.ask(message.asked);
+  else {
+    const body = { ...SAMPLE_BODY, payment: { methodToken: message.methodToken } };
+    await order.ask({ method: 'POST', path: '/v1/orders', key: message.key, body });
+  }
+});
+tell({ kind: 'ready' });
+
+function settle(of: number): PromiseWithResolvers<unknown> {
+  const found = waiting.get(of)!;
+  waiting.delete(of);
+  return found;
+}
+
+function tell(message: ToSuite): void {
+  process.send?.(message);
+}

@@ -1,0 +1,146 @@
+import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
+import type { Transaction } from 'kysely';
+import type { Change } from '../domain/change.ts';
+import type { HistoryEntry } from '../domain/history.ts';
+import type { Order } from '../domain/order.ts';
+import { changingColumns, orderOf } from './order-rows.ts';
+import { NEVER, type OrderTables } from './tables.ts';
+import { type Telling, writeChange, writeHistory } from './write-change.ts';
+
+/** An order in the hands of one process, until `dueAt` or until another epoch begins. */
+export interface HeldOrder {
+  readonly order: Order;
+  readonly holder: string;
+  readonly epoch: bigint;
+  readonly attempts: number;
+}
+
+/** `fenced`: somebody else has it, and nothing was written. */
+export type LeaseOutcome = 'written' | 'fenced';
+
+/** Who goes on after a change, and from when on anybody may. */
+export interface NextLease {
+  readonly holder: string;
+  readonly dueAt: bigint;
+}
+
+/** The state, its events, its audit row and its history, unless the lease has passed on. */
+export function advance(
+  sql: Sql<OrderTables>,
+  held: HeldOrder,
+  step: Telling & {
+    readonly change: Change;
+    readonly calls: readonly HistoryEntry[];
+    readonly next: NextLease;
+  },
+): Promise<LeaseOutcome> {
+  const { change, calls, next } = step;
+  return sql.transaction(async (tx) => {
+    const { numUpdatedRows } = await tx
+      .updateTable('orders')
+      .set({
+        ...changingColumns(change.after),
+        holder: next.holder,
+        due_at: next.dueAt,
+        attempts: 0n,
+      })
+      .where('id', '=', held.order.id)
+      .where('holder', '=', held.holder)
+      .where('epoch', '=', held.epoch)
+      .executeTakeFirst();
+    if (numUpdatedRows === 0n) return 'fenced';
+    await writeChange(tx, change, { ...step, first: calls });
+    return 'written';
+  });
+}
+
+/** The answers were not certain: gives the order up until it is tried again. */
+export function postpone(
+  sql: Sql<OrderTables>,
+  held: HeldOrder,
+  later: { dueAt: bigint; now: bigint; calls: readonly HistoryEntry[] },
+): Promise<LeaseOutcome> {
+  const { order, holder, epoch } = held;
+  const { calls: entries, now } = later;
+  return sql.transaction(async (tx) => {
+    const { numUpdatedRows } = await tx
+      .updateTable('orders')
+      .set({ holder: '', due_at: later.dueAt, attempts: BigInt(held.attempts + 1) })
+      .where('id', '=', order.id)
+      .where('holder', '=', holder)
+      .where('epoch', '=', epoch)
+      .executeTakeFirst();
+    if (numUpdatedRows === 0n) return 'fenced';
+    // The first ones tell the story; a peer that is away for days must not fill the disk.
+    if (held.attempts < ATTEMPTS_TOLD_MAX) await writeHistory(tx, { order, entries, now });
+    return 'written';
+  });
+}
+
+/** Uncertain attempts of one step that are kept for the explanation. */
+export const ATTEMPTS_TOLD_MAX = 10;
+
+export interface Claiming {
+  readonly holder: string;
+  readonly now: bigint;
+  readonly leaseUntil: bigint;
+  readonly countMax: number;
+}
+
+/**
+ * Takes what is due: leases that lapsed, retries, and orders whose time is over. Looked for by a
+ * read first, so that an idle sweep writes nothing and takes no locks.
+ */
+export async function claimDue(
+  sql: Sql<OrderTables>,
+  claiming: Claiming,
+): Promise<readonly HeldOrder[]> {
+  const { now, countMax } = claiming;
+  const due = await sql.read((db) =>
+    db
+      .selectFrom('orders')
+      .select('id')
+      .where('due_at', '<=', now)
+      .orderBy('due_at')
+      .limit(countMax)
+      .execute(),
+  );
+  if (due.length === 0) return [];
+  const ids = due.map(({ id }) => id);
+  return sql.transaction((tx) => claim(tx, ids, claiming));
+}
+
+async function claim(
+  tx: Transaction<OrderTables>,
+  ids: readonly string[],
+  { holder, now, leaseUntil }: Claiming,
+): Promise<HeldOrder[]> {
+  const rows = await tx
+    .updateTable('orders')
+    .set((eb) => ({ holder, epoch: eb('epoch', '+', 1n), due_at: leaseUntil }))
+    .where('id', 'in', ids)
+    .where('due_at', '<=', now)
+    .returningAll()
+    .execute();
+  return rows.map((row) => ({
+    order: orderOf(row),
+    holder,
+    epoch: row.epoch,
+    attempts: Number(row.attempts),
+  }));
+}
+
+/** On the way out: another process goes on at once. */
+export function releaseAll(
+  sql: Sql<OrderTables>,
+  { holder, now }: { readonly holder: string; readonly now: bigint },
+): Promise<void> {
+  return sql.transaction(async (tx) => {
+    await tx
+      .updateTable('orders')
+      .set({ holder: '', due_at: now })
+      .where('due_at', '<', NEVER)
+      .where('holder', '=', holder)
+      .execute();
+  });
+}

@@ -1,0 +1,102 @@
+import type { OrderState } from '@holdfast/shared/contracts/events/order.ts';
+import type { Reader, Sql } from '@holdfast/shared/platform/sql/sql.ts';
+import type { HistoryEntry, HistoryRow } from '../domain/history.ts';
+import type { Order } from '../domain/order.ts';
+import { orderOf, sitePattern } from './order-rows.ts';
+import type { Address } from './place.ts';
+import type { OrderTables } from './tables.ts';
+
+export function findOrder(sql: Sql<OrderTables>, id: string): Promise<Order | undefined> {
+  return sql.read(async (db) => {
+    const row = await db.selectFrom('orders').selectAll().where('id', '=', id).executeTakeFirst();
+    return row && orderOf(row);
+  });
+}
+
+export interface FoundOrder {
+  readonly order: Order;
+  /** Undefined once it was erased. */
+  readonly address: Address | undefined;
+}
+
+export function findOrderWithAddress(
+  sql: Sql<OrderTables>,
+  id: string,
+): Promise<FoundOrder | undefined> {
+  return sql.read(async (db) => {
+    const row = await db.selectFrom('orders').selectAll().where('id', '=', id).executeTakeFirst();
+    return row && { order: orderOf(row), address: await addressOf(db, id) };
+  });
+}
+
+/** Whose orders: a customer's own, or those of the sites that somebody works at. */
+export type OrderScope = { readonly tenant: string } & (
+  | { readonly kind: 'customer'; readonly customer: string }
+  | { readonly kind: 'sites'; readonly sites: 'all' | readonly string[] }
+);
+
+export interface OrderPage {
+  readonly state?: OrderState | undefined;
+  /** The last id of the page before. */
+  readonly after?: string | undefined;
+  readonly limit: number;
+}
+
+/** The newest first: ids sort by time. */
+export function listOrders(
+  sql: Sql<OrderTables>,
+  scope: OrderScope,
+  { state, after, limit }: OrderPage,
+): Promise<readonly Order[]> {
+  return sql.read(async (db) => {
+    let query = db.selectFrom('orders').selectAll().where('tenant', '=', scope.tenant);
+    if (scope.kind === 'customer') query = query.where('customer', '=', scope.customer);
+    else if (scope.sites !== 'all') {
+      const patterns = scope.sites.map(sitePattern);
+      query = query.where((eb) => eb.or(patterns.map((pattern) => eb('sites', 'like', pattern))));
+    }
+    if (state) query = query.where('state', '=', state);
+    if (after) query = query.where('id', '<', after);
+    const rows = await query.orderBy('id', 'desc').limit(limit).execute();
+    return rows.map(orderOf);
+  });
+}
+
+/** In causal order. */
+export function historyOf(sql: Sql<OrderTables>, id: string): Promise<readonly HistoryRow[]> {
+  return sql.read(async (db) => {
+    const rows = await db
+      .selectFrom('order_history')
+      .select(['at', 'entries'])
+      .where('order_id', '=', id)
+      .orderBy('id')
+      .execute();
+    return rows.map(({ at, entries }) => ({ at, entries: JSON.parse(entries) as HistoryEntry[] }));
+  });
+}
+
+/** A person's data goes, their orders stay; how many addresses were erased. */
+export function erasePerson(
+  sql: Sql<OrderTables>,
+  { tenant, customer }: { readonly tenant: string; readonly customer: string },
+): Promise<number> {
+  return sql.transaction(async (tx) => {
+    const erased = await tx
+      .deleteFrom('order_addresses')
+      .where('tenant', '=', tenant)
+      .where('customer', '=', customer)
+      .executeTakeFirst();
+    return Number(erased.numDeletedRows);
+  });
+}
+
+async function addressOf(db: Reader<OrderTables>, id: string): Promise<Address | undefined> {
+  const row = await db
+    .selectFrom('order_addresses')
+    .selectAll()
+    .where('order_id', '=', id)
+    .executeTakeFirst();
+  if (!row) return undefined;
+  const { name, street, city, postal_code: postalCode, country } = row;
+  return { name, street, city, postalCode, country };
+}

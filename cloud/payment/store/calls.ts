@@ -1,0 +1,133 @@
+import { prefixedId } from '@holdfast/shared/lib/ids.ts';
+import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
+import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
+import type { Transaction } from 'kysely';
+import type { PaymentTables } from './tables.ts';
+
+type Tx = Transaction<PaymentTables>;
+export type OperationRow = PaymentTables['operations'];
+export type PaymentRow = PaymentTables['payments'];
+
+/** A call that may go out: its intent is stored, and it is ours until the lease ends. */
+export interface ClaimedCall {
+  readonly call: 'send' | 'query';
+  readonly attemptId: string;
+  /** Also the fence: whoever took it over moved it. */
+  readonly leaseUntil: bigint;
+  readonly operation: OperationRow;
+  readonly payment: PaymentRow;
+}
+
+export interface ClaimOptions {
+  readonly runtime: Pick<Runtime, 'clock' | 'random'>;
+  readonly leaseMs: number;
+}
+
+/** Drawn outside the transaction, which may run twice. */
+export interface Claim {
+  readonly now: bigint;
+  readonly leaseUntil: bigint;
+  readonly attemptId: string;
+}
+
+export function drawClaim({ runtime, leaseMs }: ClaimOptions): Claim {
+  const { clock, random } = runtime;
+  const now = clock.nowMicros();
+  const attemptId = prefixedId('att', clock.now(), random.bytes(10));
+  return { now, leaseUntil: now + BigInt(leaseMs) * 1000n, attemptId };
+}
+
+export async function insertAttempt(
+  tx: Tx,
+  claim: Claim,
+  { operation, call }: { operation: OperationRow; call: 'send' | 'query' },
+): Promise<void> {
+  await tx
+    .insertInto('attempts')
+    .values({
+      attempt_id: claim.attemptId,
+      payment_key: operation.payment_key,
+      operation_id: operation.operation_id,
+      call: call === 'send' ? operation.kind : 'query',
+      outcome: '',
+      detail: '',
+      started_at: claim.now,
+      ended_at: 0n,
+    })
+    .execute();
+}
+
+/** Operations without the acquirer's word whose time has come, oldest first. */
+export function dueOperations(
+  sql: Sql<PaymentTables>,
+  { now, limit }: { readonly now: bigint; readonly limit: number },
+): Promise<OperationRow[]> {
+  return sql.read((db) =>
+    db
+      .selectFrom('operations')
+      .selectAll()
+      .where('state', '=', 'pending')
+      .where('due_at', '<=', now)
+      .orderBy('due_at')
+      .limit(limit)
+      .execute(),
+  );
+}
+
+/** When the next one is due, and since when the oldest waits; undefined when none does. */
+export function pendingTimes(
+  sql: Sql<PaymentTables>,
+): Promise<{ dueAt: bigint; since: bigint; count: bigint } | undefined> {
+  return sql.read(async (db) => {
+    const row = await db
+      .selectFrom('operations')
+      .select(({ fn }) => [
+        fn.min('due_at').as('dueAt'),
+        fn.min('created_at').as('since'),
+        fn.countAll<bigint>().as('count'),
+      ])
+      .where('state', '=', 'pending')
+      .executeTakeFirstOrThrow();
+    return row.count > 0n ? row : undefined;
+  });
+}
+
+/** Takes a due operation for one call; undefined when somebody else was faster. */
+export function claimCall(
+  sql: Sql<PaymentTables>,
+  due: OperationRow,
+  options: ClaimOptions,
+): Promise<ClaimedCall | undefined> {
+  const claim = drawClaim(options);
+  const call = due.next_call;
+  return sql.transaction(async (tx) => {
+    const operation = await tx
+      .updateTable('operations')
+      .set((eb) => ({
+        next_call: 'query' as const,
+        due_at: claim.leaseUntil,
+        ...(call === 'send'
+          ? { sends: eb('sends', '+', 1n) }
+          : { queries: eb('queries', '+', 1n) }),
+      }))
+      .where('payment_key', '=', due.payment_key)
+      .where('operation_id', '=', due.operation_id)
+      .where('state', '=', 'pending')
+      .where('due_at', '=', due.due_at)
+      .returningAll()
+      .executeTakeFirst();
+    if (!operation) return undefined;
+    await insertAttempt(tx, claim, { operation, call });
+    const payment = await paymentOf(tx, due.payment_key);
+    if (!payment) return undefined;
+    return { call, operation, payment, ...claim };
+  });
+}
+
+export function paymentOf(tx: Tx, paymentKey: string): Promise<PaymentRow | undefined> {
+  return tx
+    .selectFrom('payments')
+    .selectAll()
+    .where('payment_key', '=', paymentKey)
+    .executeTakeFirst();
+}

@@ -1,0 +1,39 @@
+import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
+import type { PaymentRow } from './calls.ts';
+import type { PaymentTables } from './tables.ts';
+
+/** Calls that a payment shows; the acquirer is asked for a fate much less often. */
+export const ATTEMPTS_MAX = 200;
+
+export interface PaymentView {
+  readonly payment: PaymentRow;
+  /** Each call, oldest first. */
+  readonly attempts: readonly PaymentTables['attempts'][];
+  /** Of the refunds, whether one waits for the acquirer's word. */
+  readonly isRefunding: boolean;
+}
+
+/** Undefined when the tenant has no such payment. */
+export function findPayment(
+  sql: Sql<PaymentTables>,
+  { tenant, paymentKey }: { readonly tenant: string; readonly paymentKey: string },
+): Promise<PaymentView | undefined> {
+  return sql.read(async (db) => {
+    const payment = await db
+      .selectFrom('payments')
+      .selectAll()
+      .where('payment_key', '=', paymentKey)
+      .where('tenant', '=', tenant)
+      .executeTakeFirst();
+    if (!payment) return undefined;
+    const attempts = await db
+      .selectFrom('attempts')
+      .selectAll()
+      .where('payment_key', '=', paymentKey)
+      .orderBy('started_at')
+      .orderBy('attempt_id')
+      .limit(ATTEMPTS_MAX)
+      .execute();
+    return { payment, attempts, isRefunding: payment.refund_reserved > payment.refunded };
+  });
+}
