@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-import { keepYoungGenerationSmall, tightenAllocator } from '@holdfast/shared/runtime/memory.ts';
+import { keepHeapsSmall, tightenAllocator } from '@holdfast/shared/runtime/memory.ts';
 
 if (process.argv[2] === 'run') tightenAllocator();
-keepYoungGenerationSmall();
+keepHeapsSmall();
 const { createProgram } = await import('./cli/program.ts');
 await createProgram().parseAsync();

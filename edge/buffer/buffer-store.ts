@@ -161,6 +161,8 @@ export interface OpenedStore {
   readonly quarantined: string | undefined;
   /** Calls back when the present turn of the event loop is over: then its appends are one group. */
   readonly soon: (callback: () => void) => void;
+  /** How far apart commits of many begin at least; 0 where another clock decides. */
+  readonly commitSpacingMs: number;
   /** After the writes that were asked for. */
   close(): Promise<void>;
   /**

@@ -1,5 +1,6 @@
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { AssertionError } from '@holdfast/shared/lib/assert.ts';
+import type { Timer } from '@holdfast/shared/runtime/clock.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { AcceptedMessage, AppendOutcome, Exchange, GroupEnd, Offering } from './buffer.ts';
 import type { TurnWrite } from './buffer-store.ts';
@@ -10,6 +11,8 @@ import type { StoreWriter } from './store-writer.ts';
 /** What one commit holds at most: more is the next one's. */
 const CALLS_MAX = 8_192;
 const PAYLOAD_BYTES_PER_COMMIT_MAX = 4 * 1024 * 1024;
+/** A group of so many says that others come meanwhile: a client that waits for its own is alone. */
+const CROWD_CALLS = 4;
 /** Of payloads that are judged and not on disk: who can should not bring more. */
 const WAITING_BYTES_MAX = 8 * 1024 * 1024;
 /** What a message takes in memory beside its payload, roughly. */
@@ -22,6 +25,8 @@ export interface GroupCommitOptions {
   readonly runtime: Runtime;
   /** 0 commits at the end of the event-loop turn; more trades latency for flash wear. */
   readonly commitWindowMs: number;
+  /** After a group of CROWD_CALLS the next begins so much later; what comes alone never waits. */
+  readonly commitSpacingMs: number;
   /** Calls back when the present turn of the event loop is over. */
   readonly soon: (callback: () => void) => void;
   /** A write found the disk full; those of its groups are told after it. */
@@ -55,6 +60,9 @@ export class GroupCommit {
   #last: Group | undefined;
   #waitingBytes = 0;
   #scheduled = false;
+  /** When the next commit may begin, and what waits for it. */
+  #nextMs = 0;
+  #pause: Timer | undefined;
   /** The open group's time has come; it leaves as soon as the one before it is on disk. */
   #due = false;
   #failure: AppError | undefined;
@@ -200,19 +208,38 @@ export class GroupCommit {
   /** Starts the next commit unless one runs. */
   #proceed(): void {
     if (this.#running) return;
-    if (this.#closed.length === 0 && this.#due && this.#open.calls > 0) this.#close();
+    if (this.#closed.length === 0 && this.#due && this.#open.calls > 0) {
+      if (this.#pauses()) return;
+      this.#close();
+    }
     if (this.#open.calls === 0) this.#due = false;
     const group = this.#closed.shift();
     if (!group) return;
     this.#running = group;
-    const { writer, runtime } = this.#options;
+    const { writer, runtime, commitSpacingMs } = this.#options;
     group.startedMs = runtime.clock.monotonicMs();
+    if (group.calls >= CROWD_CALLS) this.#nextMs = group.startedMs + commitSpacingMs;
     const write = group.write!;
     const written = hasRows(write) ? writer.write('append', write) : Promise.resolve();
     written.then(
       () => this.#written(group, write),
       (cause: unknown) => this.#undo(cause),
     );
+  }
+
+  /** True when the open group gathers a little longer; it goes on by itself. */
+  #pauses(): boolean {
+    if (this.#pause) return true;
+    const { clock } = this.#options.runtime;
+    const waitMs = this.#nextMs - clock.monotonicMs();
+    if (waitMs <= 0) return false;
+    const proceed = (): void => {
+      this.#pause = undefined;
+      this.#nextMs = 0;
+      this.#proceed();
+    };
+    this.#pause = clock.after(waitMs, proceed, { keepAlive: true });
+    return true;
   }
 
   #written(group: Group, write: TurnWrite): void {

@@ -142,6 +142,7 @@ class StoredBuffer implements BufferOnStore {
       }),
       runtime,
       commitWindowMs: settings.commitWindowMs,
+      commitSpacingMs: opened.commitSpacingMs,
       soon: opened.soon,
       diskFull: () => this.#disk.full(),
       committed: (write) => this.#committed(write),

@@ -30,7 +30,7 @@ serveThread<ThreadStart, WriteRequest, StoreBytes>(({ path, incarnation }, steps
   const store = markedStore(core, path);
   const pace = new CheckpointPace(database, systemClock);
   return {
-    perform: ({ name, what }) => perform(store, name, what),
+    perform: ({ name, what }) => pace.guard(() => perform(store, name, what)),
     state: () => bytesOf(store),
     answered: () => pace.wrote(),
     close: () => store.close(),

@@ -2,9 +2,6 @@ import { LANES, type Lane } from '@holdfast/shared/contracts/lanes.ts';
 import { runCommand } from '@holdfast/shared/runtime/command-line.ts';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { BufferOnDisk } from '../buffer/inspection/buffer-reader.ts';
-import { exportMessages } from './export.ts';
-import { inspect } from './inspect.ts';
-import { verify } from './verify.ts';
 
 interface WhichBuffer {
   readonly config?: string;
@@ -40,7 +37,10 @@ function addVerify(program: Command, find: Find): void {
       '\nExample:\n  holdfast-gateway verify --config /etc/holdfast/gateway.yaml',
     )
     .action((options: WhichBuffer & { json?: boolean }) =>
-      runCommand(() => verify(find(options), options.json === true)),
+      runCommand(async () => {
+        const { verify } = await import('./verify.ts');
+        await verify(find(options), options.json === true);
+      }),
     );
 }
 
@@ -63,7 +63,10 @@ Examples:
       checkSpan(options, command);
       const needsLane = options.sequence ?? options.from ?? options.to ?? options.incarnation;
       if (needsLane !== undefined && !options.lane) command.error('error: name a --lane, too');
-      return runCommand(() => inspect(find(options), { ...options, json: options.json === true }));
+      return runCommand(async () => {
+        const { inspect } = await import('./inspect.ts');
+        await inspect(find(options), { ...options, json: options.json === true });
+      });
     });
 }
 
@@ -83,7 +86,10 @@ function addExport(program: Command, find: Find): void {
     .action(
       (options: WhichBuffer & SpanOptions & { lane: Lane; out?: string }, command: Command) => {
         checkSpan(options, command);
-        return runCommand(() => exportMessages(find(options), options));
+        return runCommand(async () => {
+          const { exportMessages } = await import('./export.ts');
+          await exportMessages(find(options), options);
+        });
       },
     );
 }

@@ -7,7 +7,6 @@ import { wireInspection } from '../buffer/inspection/wiring.ts';
 import { type GatewaySettings, gatewaySettingsSchema } from '../settings.ts';
 import { VERSION } from '../version.ts';
 import { addBufferCommands } from './buffer-commands.ts';
-import { printStatus } from './status-page.ts';
 
 interface CommonOptions {
   readonly config?: string;
@@ -42,7 +41,10 @@ export function createProgram(): Command {
     .description('show lanes, uplink and modules of the running gateway')
     .option('--json', 'as JSON')
     .action((options: CommonOptions & { json?: boolean }) =>
-      runCommand(() => printStatus(loadSettings(options.config), options.json === true)),
+      runCommand(async () => {
+        const { printStatus } = await import('./status-page.ts');
+        await printStatus(loadSettings(options.config), options.json === true);
+      }),
     );
   addBufferCommands(program, ({ config, file }) =>
     wireInspection(loadSettings(config).dataDir, file),

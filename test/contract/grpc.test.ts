@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buf, buildImage, findBreaks, GRPC_BASELINE, PROTO_FOLDER } from './buf.ts';
 
-const EDGE_LINK = join('grpc', 'holdfast', 'edge', 'v1', 'edge_link.proto');
+const EDGE = join('grpc', 'holdfast', 'edge', 'v1');
+const LINK = 'edge_link.proto';
+const SERVICE = 'edge_link_service.proto';
 const REFRESH = 'run: node test/contract/export-grpc.ts';
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-proto-'));
 
@@ -33,19 +35,20 @@ describe('the gRPC contract', () => {
 
 describe('the check of the gRPC contract', () => {
   const PLANTED = [
-    { name: 'a removed field', from: '  bytes checksum = 8;\n', to: '' },
-    { name: 'another type', from: 'uint32 count = 4', to: 'string count = 4' },
-    { name: 'a moved field', from: 'Codec codec = 6', to: 'Codec codec = 16' },
-    { name: 'a removed call', from: /rpc Sync\(.*;/, to: '' },
+    { name: 'a removed field', file: LINK, from: '  bytes checksum = 8;\n', to: '' },
+    { name: 'another type', file: LINK, from: 'uint32 count = 4', to: 'string count = 4' },
+    { name: 'a moved field', file: LINK, from: 'Codec codec = 6', to: 'Codec codec = 16' },
+    { name: 'a removed call', file: SERVICE, from: /rpc Sync\(.*;/, to: '' },
   ];
 
-  it.each(PLANTED)('finds $name', async ({ from, to }) => {
-    const source = readFileSync(join(PROTO_FOLDER, EDGE_LINK), 'utf8');
+  it.each(PLANTED)('finds $name', async ({ file, from, to }) => {
+    const source = readFileSync(join(PROTO_FOLDER, EDGE, file), 'utf8');
     const planted = source.replace(from, to);
     expect(planted).not.toBe(source);
-    writeFileSync(join(folder, EDGE_LINK), planted);
+    writeFileSync(join(folder, EDGE, file), planted);
     const { code, output } = await findBreaks(folder, GRPC_BASELINE);
+    writeFileSync(join(folder, EDGE, file), source);
     expect(code).not.toBe(0);
-    expect(output).toContain('edge_link.proto');
+    expect(output).toContain(file);
   });
 });
