@@ -1,5 +1,5 @@
 import type { GrpcServer } from '@holdfast/shared/runtime/grpc.ts';
-import { addOperations, createApp } from '@holdfast/shared/runtime/http.ts';
+import { addOperations, createApp, type HttpApp } from '@holdfast/shared/runtime/http.ts';
 import { type HttpServer, serveHttp } from '@holdfast/shared/runtime/http-server.ts';
 import { createModules, type Module } from '@holdfast/shared/runtime/modules.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
@@ -67,8 +67,8 @@ export async function startCloud(options: CloudOptions): Promise<CloudProcess> {
   return { ...ports, stop };
 }
 
-function createListeners(parts: CloudParts, options: CloudOptions) {
-  const { targets, settings, runtime } = options;
+/** The paths of all services of this process, and the document of them. */
+function createPaths(parts: CloudParts, { settings, runtime }: CloudOptions): HttpApp {
   const app = createApp(runtime);
   const { clock } = runtime;
   const limiter = createRateLimiter({ kv: parts.kv, clock, settings: settings.http.rateLimits });
@@ -76,10 +76,16 @@ function createListeners(parts: CloudParts, options: CloudOptions) {
   for (const service of parts.services) service.routes?.(api);
   parts.webSockets?.addRoutes(api);
   addDocs(api, VERSION);
+  return app;
+}
+
+function createListeners(parts: CloudParts, options: CloudOptions) {
+  const { targets, settings, runtime } = options;
+  const app = createPaths(parts, options);
   const grpcServices = parts.services.flatMap((service) => service.grpc ?? []);
   let http: HttpServer | undefined;
   let grpc: GrpcServer | undefined;
-  let internal: GrpcServer | undefined;
+  const internal = parts.internal && internalModule(parts.internal);
   // Only a process that already holds the authority's secrets shows a certificate of it.
   const certified = targets.some((name) => TARGETS[name].ports.includes('certificate-authority'));
   const httpModule = (needs: readonly string[]): Module => ({
@@ -117,24 +123,29 @@ function createListeners(parts: CloudParts, options: CloudOptions) {
       await grpc?.close();
     },
   });
-  const internalModule = (listener: InternalListener, needs: readonly string[]): Module => ({
-    name: 'internal',
-    needs,
-    async start() {
-      internal = await listener.open();
-    },
-    async stop() {
-      listener.drain();
-      await internal?.close();
-    },
-  });
   return {
     app,
     modules: (needs: readonly string[]): Module[] => [
-      ...(parts.internal ? [internalModule(parts.internal, needs)] : []),
+      ...(internal ? [internal.module(needs)] : []),
       ...(grpcServices.length > 0 ? [grpcModule(needs)] : []),
       httpModule(needs),
     ],
-    ports: () => ({ httpPort: http!.port, grpcPort: grpc?.port, internalPort: internal?.port }),
+    ports: () => ({ httpPort: http!.port, grpcPort: grpc?.port, internalPort: internal?.port() }),
   };
+}
+
+function internalModule(listener: InternalListener) {
+  let server: GrpcServer | undefined;
+  const module = (needs: readonly string[]): Module => ({
+    name: 'internal',
+    needs,
+    async start() {
+      server = await listener.open();
+    },
+    async stop() {
+      listener.drain();
+      await server?.close();
+    },
+  });
+  return { module, port: () => server?.port };
 }

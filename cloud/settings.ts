@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { authSettingsSchema } from './auth/settings.ts';
 import { edgeLinkSettingsSchema } from './edge-link/settings.ts';
 import { inventorySettingsSchema } from './inventory/settings.ts';
+import { orderSettingsSchema } from './order/settings.ts';
 import { paymentSettingsSchema } from './payment/settings.ts';
 import { paymentSandboxSettingsSchema } from './payment-sandbox/settings.ts';
 import { rateLimitSettingsSchema } from './platform/http/rate-limit.ts';
@@ -65,6 +66,7 @@ export const cloudSettingsSchema = z.strictObject({
       product: grpcPeer,
       inventory: grpcPeer,
       payment: grpcPeer,
+      audit: grpcPeer,
     })
     .prefault({}),
   /** Where services of other processes call those of this one; off loopback only by TLS. */
@@ -87,6 +89,7 @@ export const cloudSettingsSchema = z.strictObject({
   product: productSettingsSchema,
   payment: paymentSettingsSchema,
   paymentSandbox: paymentSandboxSettingsSchema,
+  order: orderSettingsSchema,
 });
 
 export type CloudSettings = z.infer<typeof cloudSettingsSchema>;

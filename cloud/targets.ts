@@ -28,6 +28,8 @@ export const TARGET_NAMES = [
   'inventory',
   'payment',
   'payment-sandbox',
+  'audit',
+  'order',
   'console',
 ] as const;
 export type TargetName = (typeof TARGET_NAMES)[number];
@@ -40,9 +42,9 @@ export const TARGETS: Readonly<Record<TargetName, TargetDefinition>> = {
     peers: [],
   },
   auth: {
-    does: 'users, access tokens, claims and certificates of gateways',
+    does: 'users, clients, access tokens, claims and certificates of gateways',
     speaks: ['http'],
-    ports: ['sql', 'secrets', 'certificate-authority'],
+    ports: ['sql', 'event-log', 'secrets', 'certificate-authority'],
     peers: [],
   },
   telemetry: {
@@ -74,6 +76,18 @@ export const TARGETS: Readonly<Record<TargetName, TargetDefinition>> = {
     speaks: ['soap'],
     ports: ['sql', 'secrets'],
     peers: [],
+  },
+  order: {
+    does: 'orders, the checkout saga, shipments, refunds, and why',
+    speaks: ['http'],
+    ports: ['sql', 'event-log', 'kv', 'secrets', 'policy'],
+    peers: ['auth', 'product', 'inventory', 'payment'],
+  },
+  audit: {
+    does: 'hash chains of what was done and what was refused',
+    speaks: ['http', 'grpc'],
+    ports: ['sql', 'event-log', 'policy'],
+    peers: ['auth'],
   },
   console: { does: 'the web console', speaks: ['http'], ports: [], peers: [] },
 };

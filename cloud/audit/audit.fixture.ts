@@ -12,6 +12,7 @@ import { openPostgresSql } from '@holdfast/shared/platform/sql/sql.postgres.ts';
 import { openSqliteSql } from '@holdfast/shared/platform/sql/sql.sqlite.ts';
 import type { OpenSql, Sql, Technology } from '@holdfast/shared/platform/sql/sql.ts';
 import type { TokenVerifier } from '@holdfast/shared/runtime/access-token.ts';
+import { type Clock, systemClock } from '@holdfast/shared/runtime/clock.ts';
 import { createApp } from '@holdfast/shared/runtime/http.ts';
 import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { sql as raw } from 'kysely';
@@ -52,6 +53,9 @@ const policy: Policy = {
     return { allowed, reasons: [allowed ? 'by role' : 'not by this role'], revision: 'test-1' };
   },
 };
+
+/** The turn of a minute is always a minute away: heads are chained by the test alone. */
+const clock: Clock = { ...systemClock, now: () => 1_780_000_020_000 };
 
 export interface Recorded {
   readonly service?: string;
@@ -100,7 +104,7 @@ export class AuditWorld {
 
   async start(): Promise<AuditProcess> {
     const { openSql: sql, log } = this;
-    const runtime = testRuntime();
+    const runtime = testRuntime({ clock });
     const handle = await openAudit({ sql, log, policy, region: 'local', runtime });
     this.#running.push(handle);
     await handle.module.start();

@@ -2,7 +2,9 @@ import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } fr
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { AuditEntry } from '@holdfast/shared/contracts/events/audit.ts';
 import type { Role } from '@holdfast/shared/contracts/roles.ts';
+import { TOPICS } from '@holdfast/shared/contracts/topics.ts';
 import { openPostgresSql } from '@holdfast/shared/platform/sql/sql.postgres.ts';
 import { openSqliteSql } from '@holdfast/shared/platform/sql/sql.sqlite.ts';
 import type { OpenSql } from '@holdfast/shared/platform/sql/sql.ts';
@@ -14,6 +16,8 @@ import { Pkcs10CertificateRequestGenerator } from '@holdfast/shared/runtime/x509
 import { sql } from 'kysely';
 import { openAuthorityIn } from '../platform/certificate-authority/authority.fixture.ts';
 import type * as pki from '../platform/certificate-authority/certificate-authority.ts';
+import { openEmbeddedLog } from '../platform/event-log/event-log.embedded.ts';
+import type { EventLog } from '../platform/event-log/event-log.ts';
 import { createApi } from '../platform/http/api.ts';
 import { checkedApp } from '../platform/http/document.fixture.ts';
 import { openFileSecrets } from '../platform/secrets/secrets.file.ts';
@@ -48,13 +52,23 @@ export interface AuthWorld {
   readonly openSql: OpenSql;
   readonly app: HttpApp;
   readonly handle: AuthHandle;
+  readonly log: EventLog;
+  call(method: string, path: string, options?: CallOptions): Promise<Reply>;
   post(path: string, body?: unknown, token?: string): Promise<Reply>;
   get(path: string, token?: string): Promise<Reply>;
   /** Adds a user and signs in; its access token. */
   signedIn(user: { tenant?: string; roles?: Role[]; sites?: string[] }): Promise<string>;
+  /** The audit rows so far, in the order of each resource. */
+  audited(): Promise<AuditEntry[]>;
   /** Opens the service once more on the same state, as a second process would. */
   openAgain(settings?: object): Promise<AuthHandle>;
   close(): Promise<void>;
+}
+
+export interface CallOptions {
+  readonly body?: unknown;
+  readonly token?: string;
+  readonly headers?: Record<string, string>;
 }
 
 export interface AuthWorldOptions {
@@ -69,6 +83,7 @@ export async function openAuthWorld(options: AuthWorldOptions = {}): Promise<Aut
   const runtime = testRuntime({ clock });
   const secrets = openFileSecrets({ dir: join(dir, 'secrets'), runtime });
   const authority = await openAuthorityIn(dir, clock);
+  const log = await openEmbeddedLog({ dir: join(dir, 'log'), runtime: testRuntime() });
   const place = placeOn(options.technology ?? 'sqlite', dir);
   const { openSql } = place;
   const opened: AuthHandle[] = [];
@@ -78,6 +93,8 @@ export async function openAuthWorld(options: AuthWorldOptions = {}): Promise<Aut
       openSql,
       secrets,
       authority,
+      log,
+      region: 'local',
       settings: authSettingsSchema.parse(settings),
       grpcUrl: () => 'localhost:8090',
       loopback: true,
@@ -101,7 +118,9 @@ export async function openAuthWorld(options: AuthWorldOptions = {}): Promise<Aut
     openSql,
     app,
     handle,
+    log,
     ...calls,
+    audited: () => auditedIn(log),
     openAgain: (settings = options.settings ?? {}) => open(settings),
     async signedIn({ tenant = 'dev', roles = ['administrator'], sites = ['*'] }) {
       const username = `user-${randomBytes(6).toString('hex')}`;
@@ -111,27 +130,42 @@ export async function openAuthWorld(options: AuthWorldOptions = {}): Promise<Aut
     },
     async close() {
       for (const each of opened) await each.module.stop();
+      await log.close();
       await place.remove();
       rmSync(dir, { recursive: true, force: true });
     },
   };
 }
 
-function callsOn(app: ReturnType<typeof checkedApp>): Pick<AuthWorld, 'post' | 'get'> {
-  const call = async (path: string, init: RequestInit, token?: string): Promise<Reply> => {
+async function auditedIn(log: EventLog): Promise<AuditEntry[]> {
+  const { partitionCount } = TOPICS['audit.entries'];
+  const all: AuditEntry[] = [];
+  for (let partition = 0; partition < partitionCount; partition++) {
+    const events = await log.read('audit.entries', partition, 0n, 1000);
+    all.push(...events.map(({ value }) => JSON.parse(Buffer.from(value).toString())));
+  }
+  return all;
+}
+
+function callsOn(app: ReturnType<typeof checkedApp>): Pick<AuthWorld, 'call' | 'post' | 'get'> {
+  const call = async (method: string, path: string, options: CallOptions = {}): Promise<Reply> => {
+    const { body: sent, token, headers: own } = options;
     const headers = {
       'content-type': 'application/json',
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...own,
     };
-    const response = await app.fetch(new Request(`http://cloud${path}`, { ...init, headers }));
+    const init = { method, headers, ...(sent === undefined ? {} : { body: JSON.stringify(sent) }) };
+    const response = await app.fetch(new Request(`http://cloud${path}`, init));
     const text = await response.text();
     const body = text === '' ? undefined : JSON.parse(text);
     return { status: response.status, headers: response.headers, text, body };
   };
   return {
-    get: (path, token) => call(path, {}, token),
+    call,
+    get: (path, token) => call('GET', path, token === undefined ? {} : { token }),
     post: (path, body = {}, token) =>
-      call(path, { method: 'POST', body: JSON.stringify(body) }, token),
+      call('POST', path, { body, ...(token === undefined ? {} : { token }) }),
   };
 }
 

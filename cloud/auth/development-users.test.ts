@@ -47,11 +47,10 @@ it('is off unless asked for; then the users that it made are no good any more', 
 
 it('is refused off loopback, and where a real user has the name', async () => {
   world = await openAuthWorld();
-  const { runtime, openSql, secrets, authority } = world;
+  const { runtime, openSql, secrets, authority, log } = world;
   const settings = authSettingsSchema.parse(SETTINGS);
-  const kv = { get: async () => undefined } as never;
   const grpcUrl = (): string => '';
-  const deps = { runtime, openSql, secrets, authority, settings, kv, grpcUrl };
+  const deps = { runtime, openSql, secrets, authority, settings, log, region: 'local', grpcUrl };
   await expect(openAuth({ ...deps, loopback: false })).rejects.toMatchObject({
     code: 'CONFIG_INVALID',
     message: expect.stringContaining('auth.developmentUsers'),

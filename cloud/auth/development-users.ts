@@ -7,7 +7,7 @@ import { addUser, type UserAdding } from './users.ts';
 
 const SECRET_NAME = 'auth/development-logins';
 const PASSWORD_RANDOM_BYTES = 15;
-const TENANT = 'dev';
+export const DEVELOPMENT_TENANT = 'dev';
 const SITE = 'site-1';
 
 export interface DevelopmentLogin {
@@ -70,7 +70,13 @@ async function ensureUser(adding: UserAdding, login: DevelopmentLogin): Promise<
 async function create(adding: UserAdding, login: DevelopmentLogin): Promise<void> {
   const { roles, sites } = USERS[login.username]!;
   try {
-    await addUser(adding, { ...login, tenant: TENANT, roles, sites, origin: 'development' });
+    await addUser(adding, {
+      ...login,
+      tenant: DEVELOPMENT_TENANT,
+      roles,
+      sites,
+      origin: 'development',
+    });
   } catch (cause) {
     // Another process that starts at the same time has made the user, from the same secret.
     if (!(cause instanceof AppError && cause.code === 'CONFLICT')) throw cause;

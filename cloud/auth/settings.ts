@@ -1,3 +1,4 @@
+import { scopeNameSchema } from '@holdfast/shared/contracts/gateway-identity.ts';
 import { z } from 'zod';
 
 /** The settings under `auth`. */
@@ -13,6 +14,14 @@ export const authSettingsSchema = z
       .min(1)
       .max(397 * 24)
       .default(90 * 24),
+    registration: z
+      .strictObject({
+        /** Tenants whose customers may register themselves. */
+        tenants: z.array(scopeNameSchema).max(1_000).default([]),
+        perAddressAndHourMax: z.int().min(1).max(10_000).default(20),
+        customersPerTenantMax: z.int().min(1).default(100_000),
+      })
+      .prefault({}),
     /** A claim code is used within this time. */
     claimHours: z.int().min(1).max(168).default(24),
     /** A session ends after this time, however often it was refreshed. */

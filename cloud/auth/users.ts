@@ -54,10 +54,12 @@ export async function addUser(
   if (!parsed.success) throw invalidRequest(parsed.error);
   const { password, ...fields } = parsed.data;
   const id = prefixedId('usr', runtime.clock.now(), runtime.random.bytes(10));
-  const user: User = { ...fields, id, origin, disabledAt: null };
+  const user: User = { ...fields, id, origin, disabledAt: null, version: 1 };
   const passwordHash = await passwords.hash(password);
   const createdAt = runtime.clock.nowMicros();
-  const outcome = await insertUser(sql, { ...user, passwordHash, createdAt });
+  const outcome = await sql.transaction((tx) =>
+    insertUser(tx, { ...user, passwordHash, createdAt }),
+  );
   if (outcome === 'inserted') return user;
   throw new AppError('CONFLICT', `there is a user ${user.username} already`);
 }

@@ -92,7 +92,7 @@ function tokenAt(wallMs: number, nonce: Buffer) {
   const runtime = testRuntime({ clock: simulatedClock(wallMs) });
   const random = { ...runtime.random, bytes: () => nonce };
   const xml = usernameToken({ ...ACCOUNT, runtime: { ...runtime, random } });
-  const text = (name: string) => new RegExp(`${name}[^>]*>([^<]*)<`).exec(xml)![1]!;
+  const text = (name: string) => new RegExp(`<\\w+:${name}(?: [^>]*)?>([^<]*)<`).exec(xml)![1]!;
   return {
     Username: text('Username'),
     Password: { attributes: { Type: '…#PasswordDigest' }, $value: text('Password') },

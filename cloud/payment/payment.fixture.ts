@@ -39,8 +39,8 @@ export const DATABASES: readonly { technology: Technology; title: string; skip: 
 
 export const ACCOUNT = { username: 'holdfast', secretPassword: 'a password of tests' };
 export const SCOPE = { tenant: 'dev', actor: 'usr_ada' };
-export const TIMEOUT_MS = 400;
-export const LEASE_MS = 1_000;
+export const TIMEOUT_MS = 1_200;
+export const LEASE_MS = 2_000;
 const SETTLED_WITHIN_MS = 20_000;
 
 /** Where a test's tables are; another process finds them by it. */

@@ -1,3 +1,6 @@
+import { InventoryServiceService } from '@holdfast/shared/contracts/gen/holdfast/inventory/v1/inventory.ts';
+import { PaymentServiceService } from '@holdfast/shared/contracts/gen/holdfast/payment/v1/payment.ts';
+import { ProductServiceService } from '@holdfast/shared/contracts/gen/holdfast/product/v1/product.ts';
 import type { ServiceHandle } from '../service.ts';
 import type { Wires } from '../wiring.ts';
 
@@ -80,4 +83,34 @@ export async function openPaymentSandboxTarget(wires: Wires): Promise<ServiceHan
   });
   wires.sandboxUrl = sandbox.url;
   return sandbox;
+}
+
+export async function openOrderTarget(wires: Wires): Promise<ServiceHandle> {
+  const { openOrder } = await import('../order/order.module.ts');
+  const { settings, runtime, ports, peers } = wires;
+  return openOrder({
+    sql: await ports.sql(),
+    log: await ports.eventLog(),
+    policy: await ports.policy(),
+    peers: {
+      product: await peers.client('order', 'product', ProductServiceService),
+      inventory: await peers.client('order', 'inventory', InventoryServiceService),
+      payment: await peers.client('order', 'payment', PaymentServiceService),
+    },
+    settings: settings.order,
+    region: settings.region,
+    runtime,
+  });
+}
+
+export async function openAuditTarget(wires: Wires): Promise<ServiceHandle> {
+  const { openAudit } = await import('../audit/audit.module.ts');
+  const { settings, runtime, ports } = wires;
+  return openAudit({
+    sql: await ports.sql(),
+    log: await ports.eventLog(),
+    policy: await ports.policy(),
+    region: settings.region,
+    runtime,
+  });
 }

@@ -11,7 +11,7 @@ import { openRestCloud } from './rest-cloud.ts';
 
 /**
  * Writes proto/openapi.json of all targets, and moves the baseline on when nothing breaks it. On a
- * break it exits with 1: the remedy is a new path (`/v2/…`) or an optional field beside the old one.
+ * break it exits with 1: the remedy is a new path (`/v2/…`) or an optional field beside the old.
  */
 const cloud = await openRestCloud();
 const text = textOf(cloud.document);

@@ -165,7 +165,7 @@ describe('the check of conventions', () => {
             },
           };
         },
-        says: /Planted.price is money[\s\S]*Planted.paidAt is a time[\s\S]*Planted.orderId is an id/,
+        says: /price is money[\s\S]*Planted.paidAt is a time[\s\S]*Planted.orderId is an id/,
       },
     ];
   it.each(BREACHES)('finds $name', ({ change, says }) => {

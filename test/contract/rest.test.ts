@@ -23,7 +23,7 @@ beforeAll(async () => {
   check = createAnswerCheck(cloud.document);
   secured = operationsOf(cloud.document).filter(({ definition }) => definition.security.length > 0);
 });
-afterAll(() => cloud.close());
+afterAll(() => cloud?.close());
 
 interface Sent {
   readonly token?: string;
@@ -65,6 +65,9 @@ async function ask({ method, path, definition }: Operation, sent: Sent = {}) {
   const isProblem = headers.get('content-type') === 'application/problem+json';
   return { status, headers, problem: isProblem ? JSON.parse(text) : undefined };
 }
+
+const pointersIn = (problem?: { errors?: { pointer: string }[] }): string[] =>
+  (problem?.errors ?? []).map(({ pointer }) => pointer);
 
 const told = ({ status, problem }: { status: number; problem?: { code: string } }): string =>
   `${status} ${problem?.code ?? ''}`.trim();
@@ -184,7 +187,7 @@ describe('every route, really called', () => {
       return ask(each, token === undefined ? sent : { ...sent, token });
     };
     const pointersOf = ({ status, problem }: Awaited<ReturnType<typeof ask>>): string =>
-      `${status} ${(problem?.errors ?? []).map((each: { pointer: string }) => each.pointer).join()}`;
+      `${status} ${pointersIn(problem).join()}`;
     const unknown = await othersThan(
       /^400 \/unknownName$/,
       async (each) => pointersOf(await call(each, { query: '&unknownName=1' })),

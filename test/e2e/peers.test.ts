@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { signToken } from '@holdfast/cloud/auth/tokens.fixture.ts';
 import type { PeerClient } from '@holdfast/cloud/platform/peer/peer.ts';
+import { rawCall } from '@holdfast/cloud/platform/peer/raw-call.fixture.ts';
 import { openFileSecrets } from '@holdfast/cloud/platform/secrets/secrets.file.ts';
 import type { Secrets } from '@holdfast/cloud/platform/secrets/secrets.ts';
 import { type CloudProcess, startCloud } from '@holdfast/cloud/process.ts';
@@ -125,7 +125,8 @@ describe('services in processes of their own', () => {
     const { process, url } = await start(['auth', 'inventory']);
     const address = `127.0.0.1:${process.internalPort}`;
     const person = `Bearer ${await signToken(secrets, boss)}`;
-    expect((await rawLevels(address, person))?.code).toBe(status.UNAUTHENTICATED);
+    const refused = await rawLevels(address, person);
+    expect(refused?.metadata.get('holdfast-code')).toEqual(['TOKEN_INVALID']);
     const secret = await secrets.ensure(serviceClientSecretName('order'), async () =>
       runtime.random.bytes(SERVICE_CLIENT_SECRET_BYTES),
     );
@@ -192,15 +193,7 @@ describe('a disk that stalls', () => {
   });
 });
 
-function rawLevels(address: string, authorization: string): Promise<ServiceError | null> {
-  const client = new Client(address, credentials.createInsecure());
-  undo.push(async () => client.close());
-  const metadata = new Metadata();
-  metadata.set('authorization', authorization);
-  metadata.set('holdfast-tenant-bin', Buffer.from('dev'));
-  metadata.set('holdfast-actor-bin', Buffer.from('usr_1'));
-  const { path, requestSerialize, responseDeserialize } = InventoryServiceService.getLevels;
-  return new Promise((resolve) => {
-    client.makeUnaryRequest(path, requestSerialize, responseDeserialize, levels, metadata, resolve);
-  });
+function rawLevels(address: string, authorization: string) {
+  const method = InventoryServiceService.getLevels;
+  return rawCall({ address, authorization, method, request: levels });
 }

@@ -8,15 +8,15 @@ import {
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import { invalidRequest } from '@holdfast/shared/runtime/http.ts';
 import { z } from 'zod';
-import { cursorParameter, pageOf } from '../../platform/http/page.ts';
+import { pageOf } from '../../platform/http/page.ts';
 import type { PeerService } from '../../platform/peer/peer.ts';
 import { type EntryQuery, listEntries } from '../store/entries.ts';
 import type { AuditRow, AuditTables } from '../store/tables.ts';
+import { cursorPlace, nameText, placeCursor } from './place.ts';
 import { traceIdOf } from './schemas.ts';
 
 /** Of one ListEntries. */
 export const ENTRIES_MAX = 100;
-const NAME_CHARS_MAX = 256;
 
 /** The rows of one thing, for the services that tell its story. */
 export function auditPeers(sql: Sql<AuditTables>): PeerService<typeof AuditServiceService> {
@@ -27,28 +27,21 @@ export function auditPeers(sql: Sql<AuditTables>): PeerService<typeof AuditServi
       async listEntries(request, { scope }) {
         const query = queryOf(request, scope.tenant);
         const found = await sql.read((db) => listEntries(db, { ...query, limit: query.limit + 1 }));
-        const position = (last: AuditRow) => [last.event_id, last.service];
-        const { items, next } = pageOf(found, query.limit, position);
+        const { items, next } = pageOf(found, query.limit, cursorPlace);
         return { entries: items.map(messageOf), nextCursor: next ?? '' };
       },
     },
   };
 }
 
-const name = z
-  .string()
-  .min(1)
-  .max(NAME_CHARS_MAX)
-  .refine((text) => !text.includes('\0') && text.isWellFormed(), 'is no name');
-
 const requestSchema = z.object({
-  resourceKind: name,
-  resourceId: name,
+  resourceKind: nameText,
+  resourceId: nameText,
   limit: z.int().min(0).max(ENTRIES_MAX),
   cursor: z
     .string()
     .transform((text) => (text === '' ? undefined : text))
-    .pipe(cursorParameter(z.tuple([name, name]))),
+    .pipe(placeCursor),
 });
 
 function queryOf(request: ListEntriesRequest, tenant: string): EntryQuery {
@@ -59,7 +52,7 @@ function queryOf(request: ListEntriesRequest, tenant: string): EntryQuery {
     tenant,
     keys: { resource_kind: resourceKind, resource_id: resourceId },
     order: 'oldest-first',
-    after: cursor && { eventId: cursor[0], service: cursor[1] },
+    after: cursor,
     limit: limit === 0 ? ENTRIES_MAX : limit,
   };
 }

@@ -4,6 +4,7 @@ import { type Api, addRoute } from '../../platform/http/api.ts';
 import { pageOf, pageReply } from '../../platform/http/page.ts';
 import { listEntries } from '../store/entries.ts';
 import type { AuditTables } from '../store/tables.ts';
+import { cursorPlace } from './place.ts';
 import type { ReaderGate } from './reader.ts';
 import { entryJson, entryPage, listQuery } from './schemas.ts';
 
@@ -26,14 +27,15 @@ export interface EntryRouteDeps {
 }
 
 export function addEntryRoutes(api: Api, { sql, admit }: EntryRouteDeps): void {
-  addRoute(api, ENTRIES, async ({ c, principal, query: { limit, cursor, ...keys } }) => {
+  addRoute(api, ENTRIES, async ({ c, principal, query }) => {
     await admit(principal);
+    const { limit, cursor, resourceKind, resourceId, ...named } = query;
+    const keys = { resource_kind: resourceKind, resource_id: resourceId, ...named };
     const { tenant } = principal;
-    const after = cursor && { eventId: cursor[0], service: cursor[1] };
     const order = 'newest-first';
-    const query = { tenant, keys, order, after, limit: limit + 1 } as const;
-    const found = await sql.read((db) => listEntries(db, query));
-    const page = pageOf(found, limit, (last) => [last.event_id, last.service]);
+    const wanted = { tenant, keys, order, after: cursor, limit: limit + 1 } as const;
+    const found = await sql.read((db) => listEntries(db, wanted));
+    const page = pageOf(found, limit, cursorPlace);
     return pageReply(c, { items: page.items.map(entryJson), next_cursor: page.next });
   });
 }

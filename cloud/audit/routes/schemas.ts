@@ -4,23 +4,15 @@ import { z } from 'zod';
 import { cursorParameter, limitParameter, pageSchema } from '../../platform/http/page.ts';
 import { BREAK_REASONS } from '../domain/verify.ts';
 import type { AuditRow } from '../store/tables.ts';
-
-const NAME_CHARS_MAX = 256;
-
-/** Stored names hold no U+0000, and a database refuses it. */
-const nameParameter = z
-  .string()
-  .min(1)
-  .max(NAME_CHARS_MAX)
-  .refine((name) => !name.includes('\0') && name.isWellFormed(), 'is no name');
+import { nameText, numberText, placeCursor } from './place.ts';
 
 export const listQuery = z.strictObject({
   limit: limitParameter(),
-  cursor: cursorParameter(z.tuple([nameParameter, nameParameter])),
-  resource_kind: nameParameter.optional(),
-  resource_id: nameParameter.optional(),
-  actor: nameParameter.optional(),
-  action: nameParameter.optional(),
+  cursor: placeCursor,
+  resourceKind: nameText.optional(),
+  resourceId: nameText.optional(),
+  actor: nameText.optional(),
+  action: nameText.optional(),
   outcome: auditEntrySchema.shape.outcome.optional(),
 });
 
@@ -62,15 +54,14 @@ const SLICE_ROWS_MAX = 5_000;
 const SLICE_ROWS_DEFAULT = 1_000;
 
 const count = z.int().min(0);
-const number = z.string().regex(/^[0-9]{1,18}$/);
 const hashText = z.string().regex(/^[0-9a-f]{64}$/);
 
 /** Stage, service, partition, index, hash; checked entries and heads; breaks found. */
 export const verificationCursor = z.tuple([
   z.enum(['chains', 'heads']),
-  nameParameter.or(z.literal('')),
-  number,
-  number,
+  nameText.or(z.literal('')),
+  numberText,
+  numberText,
   hashText,
   count,
   count,
@@ -79,7 +70,7 @@ export const verificationCursor = z.tuple([
 export type VerificationCursor = z.output<typeof verificationCursor>;
 
 export const verificationQuery = z.strictObject({
-  limit: limitParameter({ preset: SLICE_ROWS_DEFAULT, max: SLICE_ROWS_MAX }),
+  rows: limitParameter({ preset: SLICE_ROWS_DEFAULT, max: SLICE_ROWS_MAX }),
   cursor: cursorParameter(verificationCursor),
 });
 

@@ -30,11 +30,11 @@ interface Progress {
 const START: Progress = { place: VERIFICATION_START, entries: 0, heads: 0, breaks: 0 };
 
 export function addVerificationRoute(api: Api, { sql, admit }: EntryRouteDeps): void {
-  addRoute(api, VERIFICATION, async ({ c, principal, query: { limit, cursor } }) => {
+  addRoute(api, VERIFICATION, async ({ c, principal, query: { rows, cursor } }) => {
     await admit(principal);
     const before = cursor ? progressOf(cursor) : START;
     const { slice, total } = await sql.read(async (db) => ({
-      slice: await verifySlice(db, before.place, limit),
+      slice: await verifySlice(db, before.place, rows),
       total: await totals(db),
     }));
     const after = progressAfter(before, slice);

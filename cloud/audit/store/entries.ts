@@ -5,16 +5,22 @@ import type { AuditRow, AuditTables } from './tables.ts';
 export interface EntryQuery {
   readonly tenant: string;
   /** Those of the entry's keys that must be just so. */
-  readonly keys: Partial<EntryKeys>;
+  readonly keys: { readonly [name in keyof EntryKeys]?: string | undefined };
   readonly order: 'newest-first' | 'oldest-first';
   readonly after: EntryPlace | undefined;
   readonly limit: number;
 }
 
-/** Event ids sort by time, and are a service's own. */
-export interface EntryPlace {
-  readonly eventId: string;
-  readonly service: string;
+/** Rows go by time; those of one moment and one chain by their index, as they happened. */
+export type EntryPlace = readonly [
+  time: string,
+  service: string,
+  partition: bigint,
+  chainIndex: bigint,
+];
+
+export function placeOf(row: AuditRow): EntryPlace {
+  return [row.time, row.service, row.partition, row.chain_index];
 }
 
 /** Rows of one tenant, never of another (I10). */
@@ -23,23 +29,25 @@ export async function listEntries(
   { tenant, keys, order, after, limit }: EntryQuery,
 ): Promise<readonly AuditRow[]> {
   const newestFirst = order === 'newest-first';
-  const direction = newestFirst ? 'desc' : 'asc';
-  const beyond = newestFirst ? '<' : '>';
-  const from = newestFirst ? '<=' : '>=';
   let query = db.selectFrom('audit_entries').selectAll().where('tenant', '=', tenant);
   for (const [name, value] of Object.entries(keys) as [keyof EntryKeys, string | undefined][]) {
     if (value !== undefined) query = query.where(name, '=', value);
   }
   if (after) {
-    // The first condition is a range of the index; the second is what is meant.
-    query = query
-      .where('event_id', from, after.eventId)
-      .where((eb) =>
-        eb.or([
-          eb('event_id', beyond, after.eventId),
-          eb('event_id', '=', after.eventId).and('service', beyond, after.service),
-        ]),
-      );
+    query = query.where(({ eb, refTuple, tuple }) =>
+      eb(
+        refTuple('time', 'service', 'partition', 'chain_index'),
+        newestFirst ? '<' : '>',
+        tuple(...after),
+      ),
+    );
   }
-  return query.orderBy('event_id', direction).orderBy('service', direction).limit(limit).execute();
+  const direction = newestFirst ? 'desc' : 'asc';
+  return query
+    .orderBy('time', direction)
+    .orderBy('service', direction)
+    .orderBy('partition', direction)
+    .orderBy('chain_index', direction)
+    .limit(limit)
+    .execute();
 }

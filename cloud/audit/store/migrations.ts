@@ -30,9 +30,9 @@ const entries: Migration = {
       .addColumn('unreadable', 'blob')
       .addPrimaryKeyConstraint('audit_entries_key', ['service', 'partition', 'chain_index'])
       .execute();
-    // Event ids sort by time; each list of the route is a range of one of these.
+    // Each list of the route is a range of one of these.
     for (const [name, columns] of [
-      ['audit_entries_by_id', []],
+      ['audit_entries_by_time', []],
       ['audit_entries_by_resource', ['resource_kind', 'resource_id']],
       ['audit_entries_by_actor', ['actor']],
       ['audit_entries_by_action', ['action']],
@@ -41,7 +41,7 @@ const entries: Migration = {
       await tx.schema
         .createIndex(name)
         .on('audit_entries')
-        .columns(['tenant', ...columns, 'event_id', 'service'])
+        .columns(['tenant', ...columns, 'time', 'service', 'partition', 'chain_index'])
         .execute();
     }
   },

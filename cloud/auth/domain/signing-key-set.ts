@@ -37,7 +37,7 @@ export function keysInUse<K extends DatedKey>(
 
 /** Whether a next key may be made: one at a time waits to become active. */
 export function mayRotate(keys: readonly DatedKey[], nowMs: number): boolean {
-  return keys.every(({ createdAtMs }) => createdAtMs + ACTIVE_AFTER_MS <= nowMs);
+  return signerOf(keys, nowMs) === byAge(keys).at(-1);
 }
 
 export function isDue(

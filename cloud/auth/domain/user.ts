@@ -17,15 +17,23 @@ export interface User {
   readonly origin: UserOrigin;
   /** Microseconds; a disabled user cannot sign in nor refresh. */
   readonly disabledAt: bigint | null;
+  /** Grows with each change of its rights. */
+  readonly version: number;
 }
 
 /**
  * A development user is good only while `auth.developmentUsers` is set, whatever the database was
  * copied from.
  */
-export type UserOrigin = 'development' | 'created';
+export type UserOrigin = 'development' | 'created' | 'registered';
 
 export const USERNAME_CHARS_MAX = 128;
+
+const rolesSchema = z.array(z.enum(ROLES)).min(1).max(ROLES.length);
+export const sitesSchema = z
+  .array(z.union([z.literal('*'), scopeNameSchema]))
+  .min(1)
+  .max(100);
 
 export const newUserSchema = z.strictObject({
   username: z
@@ -34,15 +42,31 @@ export const newUserSchema = z.strictObject({
     .regex(/^[a-z0-9][a-z0-9._@+-]*$/, 'must be lower-case letters, digits and . _ @ + -'),
   password: z.string().min(PASSWORD_CHARS_MIN).max(PASSWORD_CHARS_MAX),
   tenant: scopeNameSchema,
-  sites: z
-    .array(z.union([z.literal('*'), scopeNameSchema]))
-    .min(1)
-    .max(100),
-  roles: z.array(z.enum(ROLES)).min(1),
+  sites: sitesSchema,
+  roles: rolesSchema,
 });
 export type NewUser = z.infer<typeof newUserSchema>;
 
+export const userPatchSchema = z.strictObject({
+  roles: rolesSchema.optional(),
+  sites: sitesSchema.optional(),
+  disabled: z.boolean().optional(),
+});
+export type UserPatch = z.infer<typeof userPatchSchema>;
+
+/** The user with other rights; one that was disabled stays so since then. */
+export function withRights(user: User, patch: UserPatch, now: bigint): User {
+  const disabled = patch.disabled ?? user.disabledAt !== null;
+  return {
+    ...user,
+    roles: patch.roles ?? user.roles,
+    sites: patch.sites ?? user.sites,
+    disabledAt: disabled ? (user.disabledAt ?? now) : null,
+    version: user.version + 1,
+  };
+}
+
 export function maySignIn(user: User, settings: { developmentUsers: boolean }): boolean {
   if (user.disabledAt !== null) return false;
-  return user.origin === 'created' || settings.developmentUsers;
+  return user.origin !== 'development' || settings.developmentUsers;
 }

@@ -12,6 +12,18 @@ export const tokensAnswer = z
   })
   .meta({ id: 'Tokens' });
 
+export const accessTokenAnswer = z
+  .strictObject({
+    accessToken: z.string(),
+    tokenType: z.literal('Bearer'),
+    expiresInSeconds: z.int(),
+  })
+  .meta({ id: 'AccessToken' });
+
+export const acceptedAnswer = z
+  .strictObject({ status: z.literal('accepted') })
+  .meta({ id: 'Accepted' });
+
 export const principalAnswer = z
   .strictObject({
     subject: z.string(),

@@ -1,4 +1,5 @@
 import type { Migration } from '@holdfast/shared/platform/sql/sql.ts';
+import { outboxMigration } from '../../platform/outbox/outbox.ts';
 
 export const AUTH_MIGRATIONS: readonly Migration[] = [
   {
@@ -80,6 +81,33 @@ export const AUTH_MIGRATIONS: readonly Migration[] = [
       await index(tx, 'sign_in_failures', ['expires_at']);
     },
   },
+  {
+    id: '0004-user-versions',
+    async up(tx) {
+      await tx.schema
+        .alterTable('users')
+        .addColumn('version', 'bigint', (column) => column.notNull().defaultTo(1))
+        .execute();
+      await index(tx, 'users', ['tenant', 'id']);
+    },
+  },
+  {
+    id: '0005-clients',
+    async up(tx) {
+      await tx.schema
+        .createTable('clients')
+        .addColumn('id', 'text', (column) => column.notNull().primaryKey())
+        .addColumn('tenant', 'text', (column) => column.notNull())
+        .addColumn('name', 'text', (column) => column.notNull())
+        .addColumn('sites', 'text', (column) => column.notNull())
+        .addColumn('secret_digest', 'text', (column) => column.notNull())
+        .addColumn('created_by', 'text', (column) => column.notNull())
+        .addColumn('created_at', 'bigint', (column) => column.notNull())
+        .execute();
+      await index(tx, 'clients', ['tenant', 'id']);
+    },
+  },
+  outboxMigration('0006-outbox'),
 ];
 
 async function index(

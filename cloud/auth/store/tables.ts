@@ -1,5 +1,8 @@
+import type { Generated } from 'kysely';
+import type { OutboxTables } from '../../platform/outbox/outbox.ts';
+
 /** Times are integer microseconds since 1970. Lists are JSON texts: nobody queries into them. */
-export interface AuthTables {
+export interface AuthTables extends OutboxTables {
   users: {
     id: string;
     username: string;
@@ -9,6 +12,17 @@ export interface AuthTables {
     sites: string;
     origin: string;
     disabled_at: bigint | null;
+    created_at: bigint;
+    version: Generated<bigint>;
+  };
+  /** Machine users of a tenant. */
+  clients: {
+    id: string;
+    tenant: string;
+    name: string;
+    sites: string;
+    secret_digest: string;
+    created_by: string;
     created_at: bigint;
   };
   /** One per sign-in; its tokens replace one another. */

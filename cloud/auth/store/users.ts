@@ -1,7 +1,7 @@
 import type { Role } from '@holdfast/shared/contracts/roles.ts';
 import type { Reader, Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import type { Selectable, Transaction } from 'kysely';
-import type { User } from '../domain/user.ts';
+import type { User, UserOrigin } from '../domain/user.ts';
 import type { AuthTables } from './tables.ts';
 
 export interface UserWithHash extends User {
@@ -10,8 +10,8 @@ export interface UserWithHash extends User {
 
 export type InsertOutcome = 'inserted' | 'username-taken';
 
-export function insertUser(
-  sql: Sql<AuthTables>,
+export async function insertUser(
+  tx: Transaction<AuthTables>,
   user: UserWithHash & { readonly createdAt: bigint },
 ): Promise<InsertOutcome> {
   const row = {
@@ -25,15 +25,52 @@ export function insertUser(
     disabled_at: user.disabledAt,
     created_at: user.createdAt,
   };
-  return sql.transaction(async (tx) => {
-    const inserted = await tx
-      .insertInto('users')
-      .values(row)
-      .onConflict((conflict) => conflict.column('username').doNothing())
-      .returning('id')
-      .executeTakeFirst();
-    return inserted ? 'inserted' : 'username-taken';
-  });
+  const inserted = await tx
+    .insertInto('users')
+    .values(row)
+    .onConflict((conflict) => conflict.column('username').doNothing())
+    .returning('id')
+    .executeTakeFirst();
+  return inserted ? 'inserted' : 'username-taken';
+}
+
+/** Of the tenant, in the order in which they were made. */
+export async function listUsers(
+  db: Reader<AuthTables>,
+  { tenant, after, limit }: { tenant: string; after: string | undefined; limit: number },
+): Promise<User[]> {
+  let query = db.selectFrom('users').selectAll().where('tenant', '=', tenant);
+  if (after !== undefined) query = query.where('id', '>', after);
+  return (await query.orderBy('id').limit(limit).execute()).map(userOf);
+}
+
+/** Its version grows. Who is disabled loses every session. */
+export async function saveRights(tx: Transaction<AuthTables>, user: User): Promise<void> {
+  await tx
+    .updateTable('users')
+    .set({
+      roles: JSON.stringify(user.roles),
+      sites: JSON.stringify(user.sites),
+      disabled_at: user.disabledAt,
+      version: BigInt(user.version),
+    })
+    .where('id', '=', user.id)
+    .execute();
+  if (user.disabledAt === null) return;
+  await tx.deleteFrom('refresh_families').where('user_id', '=', user.id).execute();
+}
+
+export async function countRegistered(
+  tx: Transaction<AuthTables>,
+  tenant: string,
+): Promise<number> {
+  const { count } = await tx
+    .selectFrom('users')
+    .select((eb) => eb.fn.countAll<bigint>().as('count'))
+    .where('tenant', '=', tenant)
+    .where('origin', '=', 'registered')
+    .executeTakeFirstOrThrow();
+  return Number(count);
 }
 
 export function findUserByName(
@@ -80,7 +117,8 @@ function userOf(row: Selectable<AuthTables['users']>): UserWithHash {
     tenant: row.tenant,
     roles: JSON.parse(row.roles) as Role[],
     sites: JSON.parse(row.sites) as string[],
-    origin: row.origin === 'development' ? 'development' : 'created',
+    origin: row.origin as UserOrigin,
+    version: Number(row.version),
     disabledAt: row.disabled_at,
     passwordHash: row.password_hash,
   };

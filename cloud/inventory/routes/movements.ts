@@ -57,7 +57,7 @@ export function movementRoutes(api: Api, deps: RouteDeps): void {
         201: {
           description: 'Booked',
           body: bookedSchema,
-          headers: { location: 'The level that it changed' },
+          headers: { Location: 'The level that it changed' },
         },
       },
       problems: ['NOT_FOUND'],

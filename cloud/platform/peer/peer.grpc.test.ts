@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import { systemClock } from '@holdfast/shared/runtime/clock.ts';
 import {
   grpcChannelOptions,
@@ -25,9 +25,11 @@ import {
 import { openGrpcTransport } from './peer.grpc.ts';
 import { createPeerClient } from './peer-client.ts';
 import { openPeerLine } from './peer-line.ts';
+import { rawCall } from './raw-call.fixture.ts';
 
 const scope = { tenant: 'dev', actor: 'usr_1' };
 const runtime = testRuntime();
+const take = { method: NoteService.take, request: { text: '' } };
 let mint: TokenMint;
 let undo: (() => unknown)[] = [];
 beforeEach(async () => {
@@ -132,7 +134,12 @@ describe('the internal port', () => {
     const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     const pem = { ca: authority.certificate, key, certificate };
     const secure = secureTarget(address, pem);
-    const error = await rawCall(address, secure, { authorization: await mint.authorization({}) });
+    const error = await rawCall({
+      ...take,
+      address,
+      secure,
+      authorization: await mint.authorization({}),
+    });
     expect(error?.code).toBe(status.PERMISSION_DENIED);
     expect(error?.metadata.get('holdfast-code')).toEqual(['FORBIDDEN']);
   });
@@ -141,37 +148,11 @@ describe('the internal port', () => {
     const server = await serve({ take: async (note) => note });
     undo.push(() => server.close());
     const address = `127.0.0.1:${server.port}`;
-    const plain = { credentials: credentials.createInsecure(), options: {} };
-    const path = '/holdfast.test.v1.NoteService/Nothing';
-    expect((await rawCall(address, plain, { path }))?.code).toBe(status.UNIMPLEMENTED);
-    expect((await rawCall(address, plain, {}))?.code).toBe(status.UNAUTHENTICATED);
+    const method = { ...NoteService.take, path: '/holdfast.test.v1.NoteService/Nothing' };
+    expect((await rawCall({ ...take, address, method }))?.code).toBe(status.UNIMPLEMENTED);
+    expect((await rawCall({ ...take, address }))?.code).toBe(status.UNAUTHENTICATED);
   });
 });
-
-/** A call by whoever, without any part of ours. */
-function rawCall(
-  address: string,
-  { credentials: secrets, options }: SecureTarget,
-  { authorization, path = NoteService.take.path }: { authorization?: string; path?: string },
-): Promise<ServiceError | null> {
-  const client = new Client(address, secrets, { ...grpcChannelOptions(), ...options });
-  undo.push(() => client.close());
-  const metadata = new Metadata();
-  if (authorization) metadata.set('authorization', authorization);
-  const { requestSerialize, responseDeserialize } = NoteService.take;
-  return new Promise((resolve) => {
-    const note = { text: '' };
-    client.makeUnaryRequest(
-      path,
-      requestSerialize,
-      responseDeserialize,
-      note,
-      metadata,
-      { deadline: Date.now() + 5_000 },
-      (error) => resolve(error),
-    );
-  });
-}
 
 function listening(onConnection: (socket: Socket) => void): Promise<Server> {
   const server = createServer(onConnection);

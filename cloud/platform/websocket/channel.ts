@@ -55,84 +55,17 @@ interface Member {
   slowSince: string | undefined;
 }
 
-export function openChannel({ definition, log, runtime }: ChannelOptions): Channel {
-  const { name, topic, audienceOf } = definition;
+export function openChannel(options: ChannelOptions): Channel {
+  const { definition, log, runtime } = options;
+  const { name, topic } = definition;
   const members = createMembers();
-  const feed = openTopicFeed({ log, topic, runtime, onEvent: (event) => show(event) });
-  const here = (next: readonly bigint[] = feed.positions()): string =>
-    formatCursor({ atMs: runtime.clock.now(), next });
-  const gap = (member: Member, reason: GapReason, from: string | undefined): void => {
-    const frame = { type: 'gap', channel: name, reason, from, to: here() };
-    member.listener.send(JSON.stringify(frame));
-  };
-
-  /** One event for all who may see it: read once, written once. */
-  const show = (logged: LogEvent): void => {
-    const seen = readEvent(logged);
-    if (!seen) {
-      runtime.log.error({ topic, offset: String(logged.offset) }, 'an event cannot be shown');
-      return;
-    }
-    const audience = audienceOf(seen);
-    let text: string | undefined;
-    for (const member of members.of(seen.tenant, audience)) {
-      if (!member.live || logged.offset < member.next[logged.partition]!) continue;
-      if (member.slowSince === undefined && isSlow(member)) {
-        const before = feed.positions().with(logged.partition, logged.offset);
-        member.slowSince = here(before);
-        tellWhenRead(member);
-      }
-      if (member.slowSince !== undefined) continue;
-      text ??= eventFrame(name, here(), seen);
-      sendTraced(member, seen, text);
-    }
-  };
-  /** The gap is told as soon as the client reads again, whether or not another event comes. */
-  const tellWhenRead = (member: Member): void => {
-    runtime.clock.after(DRAIN_LOOK_MS, () => {
-      if (member.ended) return;
-      if (isSlow(member)) return tellWhenRead(member);
-      gap(member, 'too-slow', member.slowSince);
-      member.slowSince = undefined;
-    });
-  };
-  const sendTraced = (member: Member, event: ChannelEvent, text: string): void => {
-    const attributes = { 'messaging.destination.name': name, 'event.type': event.type };
-    const options = { kind: 'producer', parent: event.traceparent, attributes } as const;
-    runtime.tracing.span('websocket.send', options, () => member.listener.send(text));
-  };
-
-  /** What came since the cursor, up to where the feed is by then. */
-  const catchUp = async (member: Member): Promise<GapReason | undefined> => {
-    let looked = 0;
-    for (;;) {
-      const behind = feed.positions().findIndex((end, each) => member.next[each]! < end);
-      if (behind < 0 || member.ended) return undefined;
-      const events = await feed.read(behind, member.next[behind]!);
-      looked += events.length;
-      if (looked > REPLAY_EVENTS_MAX) return 'too-far-behind';
-      // Nothing is left there: retention took it, or the offsets have a gap up to the end.
-      if (events.length === 0) member.next[behind] = feed.positions()[behind]!;
-      for (const event of events) {
-        member.next[behind] = event.offset + 1n;
-        const seen = readEvent(event);
-        if (!seen || !maySee(member.listener.principal, seen.tenant, audienceOf(seen))) continue;
-        while (isSlow(member) && !member.ended) await runtime.clock.sleep(DRAIN_LOOK_MS);
-        sendTraced(member, seen, eventFrame(name, here(member.next), seen));
-      }
-    }
-  };
-  const begin = async (member: Member, from: string | undefined): Promise<void> => {
-    const start = from === undefined ? undefined : parseCursor(from, feed.partitionCount);
-    const refusal = from === undefined ? undefined : staleness(start, feed, runtime.clock.now());
-    if (start && !refusal) for (const [each, at] of start.next.entries()) member.next[each] = at;
-    const lost = refusal ?? (start ? await catchUp(member) : undefined);
-    if (lost) gap(member, lost, from);
-    for (const [each, end] of feed.positions().entries()) member.next[each] = end;
-    member.live = true;
-    const subscribed = { type: 'subscribed', channel: name, cursor: here() };
-    member.listener.send(JSON.stringify(subscribed));
-  };
+  const feed: TopicFeed = openTopicFeed({
+    log,
+    topic,
+    runtime,
+    onEvent: (event) => show(showing, event),
+  });
+  const showing: Showing = { ...options, members, feed };
   return {
     name,
     async subscribe(listener, from) {
@@ -146,15 +79,116 @@ export function openChannel({ definition, log, runtime }: ChannelOptions): Chann
       };
       members.add(member);
       try {
-        await begin(member, from);
+        await begin(showing, member, from);
       } catch (cause) {
         end();
         throw cause;
       }
-      return { cursor: () => member.slowSince ?? here(member.live ? undefined : member.next), end };
+      const stands = (): readonly bigint[] => (member.live ? feed.positions() : member.next);
+      return { cursor: () => member.slowSince ?? cursorAt(showing, stands()), end };
     },
     stop: feed.stop,
   };
+}
+
+interface Showing extends ChannelOptions {
+  readonly members: Members;
+  readonly feed: TopicFeed;
+}
+
+function cursorAt({ runtime, feed }: Showing, next = feed.positions()): string {
+  return formatCursor({ atMs: runtime.clock.now(), next });
+}
+
+/** One event for all who may see it: read once, written once. */
+function show(showing: Showing, logged: LogEvent): void {
+  const { definition, members, feed, runtime } = showing;
+  const seen = readEvent(logged);
+  if (!seen) {
+    const { topic, offset } = logged;
+    runtime.log.error({ topic, offset: String(offset) }, 'an event cannot be shown');
+    return;
+  }
+  let text: string | undefined;
+  for (const member of members.of(seen.tenant, definition.audienceOf(seen))) {
+    if (!member.live || logged.offset < member.next[logged.partition]!) continue;
+    if (member.slowSince === undefined && isSlow(member)) {
+      const before = feed.positions().with(logged.partition, logged.offset);
+      member.slowSince = cursorAt(showing, before);
+      tellWhenRead(showing, member);
+    }
+    if (member.slowSince !== undefined) continue;
+    text ??= eventFrame(definition.name, cursorAt(showing), seen);
+    sendTraced(showing, { member, event: seen, text });
+  }
+}
+
+/** The gap is told as soon as the client reads again, whether or not another event comes. */
+function tellWhenRead(showing: Showing, member: Member): void {
+  showing.runtime.clock.after(DRAIN_LOOK_MS, () => {
+    if (member.ended) return;
+    if (isSlow(member)) return tellWhenRead(showing, member);
+    const gap = { reason: 'too-slow', from: member.slowSince } as const;
+    member.slowSince = undefined;
+    sendGap(showing, member, gap);
+  });
+}
+
+function sendGap(
+  showing: Showing,
+  { listener }: Member,
+  gap: { readonly reason: GapReason; readonly from: string | undefined },
+): void {
+  const { name: channel } = showing.definition;
+  listener.send(JSON.stringify({ type: 'gap', channel, ...gap, to: cursorAt(showing) }));
+}
+
+function sendTraced(
+  { definition, runtime }: Showing,
+  sent: { readonly member: Member; readonly event: ChannelEvent; readonly text: string },
+): void {
+  const { member, event, text } = sent;
+  const attributes = { 'messaging.destination.name': definition.name, 'event.type': event.type };
+  const options = { kind: 'producer', parent: event.traceparent, attributes } as const;
+  runtime.tracing.span('websocket.send', options, () => member.listener.send(text));
+}
+
+async function begin(showing: Showing, member: Member, from: string | undefined): Promise<void> {
+  const { feed, runtime, definition } = showing;
+  const start = from === undefined ? undefined : parseCursor(from, feed.partitionCount);
+  const refusal = from === undefined ? undefined : staleness(start, feed, runtime.clock.now());
+  if (start && !refusal) for (const [each, at] of start.next.entries()) member.next[each] = at;
+  const reason = refusal ?? (start ? await catchUp(showing, member) : undefined);
+  if (reason) sendGap(showing, member, { reason, from });
+  for (const [each, end] of feed.positions().entries()) member.next[each] = end;
+  member.live = true;
+  const cursor = cursorAt(showing);
+  member.listener.send(JSON.stringify({ type: 'subscribed', channel: definition.name, cursor }));
+}
+
+/** What came since the cursor, up to where the feed is by then. */
+async function catchUp(showing: Showing, member: Member): Promise<GapReason | undefined> {
+  const { feed, runtime, definition } = showing;
+  const { principal } = member.listener;
+  let looked = 0;
+  for (;;) {
+    const behind = feed.positions().findIndex((end, each) => member.next[each]! < end);
+    if (behind < 0 || member.ended) return undefined;
+    const end = feed.positions()[behind]!;
+    const events = await feed.read(behind, member.next[behind]!);
+    looked += events.length;
+    if (looked > REPLAY_EVENTS_MAX) return 'too-far-behind';
+    // Nothing is left before `end`: the offsets have a gap up to there.
+    if (events.length === 0) member.next[behind] = end;
+    for (const logged of events) {
+      member.next[behind] = logged.offset + 1n;
+      const event = readEvent(logged);
+      if (!event || !maySee(principal, event.tenant, definition.audienceOf(event))) continue;
+      while (isSlow(member) && !member.ended) await runtime.clock.sleep(DRAIN_LOOK_MS);
+      const text = eventFrame(definition.name, cursorAt(showing, member.next), event);
+      sendTraced(showing, { member, event, text });
+    }
+  }
 }
 
 function isSlow({ listener }: Member): boolean {

@@ -16,11 +16,11 @@ export function addTicketRoute(api: Api, tickets: Tickets): void {
       'Good once, for 30 seconds. The frames are described in proto/asyncapi.yaml. Each call ' +
       'draws another ticket, and one that is not used expires: no key is needed.',
     caller: ['customer', 'operator', 'manager', 'administrator'],
-    answers: { 201: { description: 'The ticket.', body: ticketAnswer } },
+    answers: { 200: { description: 'The ticket.', body: ticketAnswer } },
   } as const;
   addRoute(api, route, ({ c, principal }) => {
     const { ticket, expiresAtMs } = tickets.draw(principal);
     const expiresAt = new Date(expiresAtMs).toISOString();
-    return c.json({ ticket, expiresAt }, 201, { 'cache-control': 'no-store' });
+    return c.json({ ticket, expiresAt }, 200, { 'cache-control': 'no-store' });
   });
 }

@@ -27,8 +27,8 @@ export const productSchema = z
     categories: z.array(z.string()),
     images: z.array(imageSchema),
     version: z.int().meta({ description: 'Grows with each change; the entity tag.' }),
-    createdAt: z.string(),
-    updatedAt: z.string(),
+    createdAt: z.iso.datetime(),
+    updatedAt: z.iso.datetime(),
   })
   .meta({ id: 'Product' });
 
