@@ -14,6 +14,7 @@ import {
   pagesUrl,
   scannerProcess,
   sensorsProcess,
+  shopProcess,
 } from './dev/house.ts';
 import { type DevOptions, HELP, parseOptions } from './dev/options.ts';
 import { choosePort, wantedPort } from './dev/ports.ts';
@@ -24,7 +25,7 @@ const READY_TIMEOUT_MS = 30_000;
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const data = resolve(process.env.HOLDFAST_HOME ?? join(root, '.holdfast'));
 /** What belongs to a start and is removed by --fresh. The real engines keep their data. */
-const FOLDERS = ['cloud', 'gateway', 'sensors', 'scanner'];
+const FOLDERS = ['cloud', 'gateway', 'sensors', 'scanner', 'shop'];
 
 const DEMO_TOPIC = 'devices/demo/telemetry/temperature';
 
@@ -77,7 +78,7 @@ async function startHouse(
   // A gateway that is enrolled waits for nobody: it takes messages while the cloud still starts.
   if (isEnrolled(house)) {
     const [logins] = await Promise.all([cloud.then(() => readLogins(house)), startGateway()]);
-    if (options.simulate) startSimulation(house, options, children);
+    if (options.simulate) startSimulation(house, { options, logins, children });
     return logins;
   }
   await cloud;
@@ -86,13 +87,18 @@ async function startHouse(
   if (!administrator) throw new Error('the cloud made no development administrator');
   await enrolOnce(house, administrator);
   await startGateway();
-  if (options.simulate) startSimulation(house, options, children);
+  if (options.simulate) startSimulation(house, { options, logins, children });
   return logins;
 }
 
-function startSimulation(house: House, options: DevOptions, children: Children): void {
+function startSimulation(
+  house: House,
+  what: { options: DevOptions; logins: readonly Login[]; children: Children },
+): void {
+  const { options, logins, children } = what;
   children.start(sensorsProcess(house, options));
   children.start(scannerProcess(house));
+  children.start(shopProcess(house, logins));
 }
 
 function devFileOf(house: House, logins: readonly Login[]): DevFile {

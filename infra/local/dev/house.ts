@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { ChildOptions } from './children.ts';
+import type { Login } from './enrolment.ts';
 import type { DevOptions } from './options.ts';
 import { HOME_VARIABLE } from './run-record.ts';
 
@@ -11,7 +12,7 @@ export interface House {
   readonly ports: Readonly<Record<PortName, number>>;
 }
 
-export type PortName = 'http' | 'edgeLink' | 'mqtt' | 'pages';
+export type PortName = 'http' | 'edgeLink' | 'internal' | 'sandbox' | 'mqtt' | 'pages';
 
 /** Architecture §8: default ports, and the settings that stand behind each. */
 export const PORTS: Readonly<
@@ -22,6 +23,16 @@ export const PORTS: Readonly<
     standard: 8090,
     variable: 'HOLDFAST_EDGE_LINK_PORT',
     host: 'HOLDFAST_EDGE_LINK_HOST',
+  },
+  internal: {
+    standard: 8091,
+    variable: 'HOLDFAST_INTERNAL_PORT',
+    host: 'HOLDFAST_INTERNAL_HOST',
+  },
+  sandbox: {
+    standard: 8095,
+    variable: 'HOLDFAST_PAYMENT_SANDBOX_PORT',
+    host: 'HOLDFAST_PAYMENT_SANDBOX_HOST',
   },
   mqtt: { standard: 1883, variable: 'HOLDFAST_MQTT_PORT', host: 'HOLDFAST_MQTT_HOST' },
   pages: { standard: 8070, variable: 'HOLDFAST_PAGES_PORT', host: 'HOLDFAST_PAGES_HOST' },
@@ -42,6 +53,9 @@ export function cloudProcess(house: House, command: readonly string[]): ChildOpt
       HOLDFAST_HTTP_PORT: String(house.ports.http),
       HOLDFAST_EDGE_LINK_HOST: '127.0.0.1',
       HOLDFAST_EDGE_LINK_PORT: String(house.ports.edgeLink),
+      HOLDFAST_INTERNAL_HOST: '127.0.0.1',
+      HOLDFAST_INTERNAL_PORT: String(house.ports.internal),
+      HOLDFAST_PAYMENT_SANDBOX_PORT: String(house.ports.sandbox),
       HOLDFAST_AUTH_DEVELOPMENT_USERS: 'true',
     },
     logFile: join(house.data, 'cloud/log.jsonl'),
@@ -96,6 +110,17 @@ export function scannerProcess(house: House): ChildOptions {
     args: [main, ...run],
     env: { [HOME_VARIABLE]: house.data },
     logFile: join(house.data, 'scanner/log.txt'),
+    mayEnd: true,
+  };
+}
+
+/** A customer who orders, and a storekeeper who ships what is paid. */
+export function shopProcess(house: House, logins: readonly Login[]): ChildOptions {
+  return {
+    name: 'shop',
+    args: [join(house.root, 'infra/local/shop.ts'), cloudUrl(house)],
+    env: { [HOME_VARIABLE]: house.data, HOLDFAST_SHOP_LOGINS: JSON.stringify(logins) },
+    logFile: join(house.data, 'shop/log.txt'),
     mayEnd: true,
   };
 }

@@ -10,16 +10,17 @@ export interface DevOptions {
 
 export const HELP = `npm start -- [options]
 
-Starts a cloud, a gateway and simulated sensors on this machine, on loopback only.
+Starts a cloud, a gateway, simulated sensors, a scanner, and a customer who orders, on this machine,
+on loopback only.
 
   --recording FILE   replay this CSV (ts_iso,device,metric,value), not the repository's
   --speed N          replay N times as fast, or "max"
-  --no-simulation    start no simulated sensors
+  --no-simulation    start no simulated sensors, scanner and customer
   --fresh            start empty: removes what earlier starts left in .holdfast/
   --help             this text
 
 Settings: HOLDFAST_MQTT_PORT, HOLDFAST_HTTP_PORT (cloud), HOLDFAST_PAGES_PORT (gateway),
-HOLDFAST_EDGE_LINK_PORT choose ports; a port in use is replaced by the next free one.
+HOLDFAST_EDGE_LINK_PORT, HOLDFAST_INTERNAL_PORT, HOLDFAST_PAYMENT_SANDBOX_PORT choose ports; a port in use is replaced by the next free one.
 HOLDFAST_HOME keeps everything in another folder than .holdfast/.
 `;
 

@@ -19,5 +19,5 @@ Feature: Cancel
     When the storekeeper ships the order
     Then the order becomes "fulfilled"
     When the customer cancels the order
-    Then the request is refused with 403
+    Then the request is refused with 409
     And the order is "fulfilled"
