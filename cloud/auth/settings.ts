@@ -30,6 +30,8 @@ export const authSettingsSchema = z
     signingKeyDays: z.int().min(1).max(397).default(30),
     /** Failed sign-ins per minute for one user name from one address. */
     signInFailuresPerMinuteMax: z.int().min(1).max(1_000).default(10),
+    /** Failed sign-ins per minute for one user name from all addresses. */
+    signInFailuresPerUserMax: z.int().min(1).max(100_000).default(100),
   })
   .prefault({});
 

@@ -86,7 +86,7 @@ describe('the cache of products', () => {
     expect(await beyond).toEqual([]);
   });
 
-  it('goes to the source while it may not know what others changed, and without a store', async () => {
+  it('goes to the source while changes may be unheard, and without a store', async () => {
     const world = setUp();
     await read(world, 'a');
     world.state.isCurrent = false;

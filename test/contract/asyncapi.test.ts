@@ -1,17 +1,19 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   clientFrameSchema,
   eventFrame,
   type ServerFrame,
 } from '@holdfast/cloud/platform/websocket/frames.ts';
+import { loadConfig } from '@holdfast/shared/runtime/config.ts';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
+import { z } from 'zod';
 
 const PATH = join(import.meta.dirname, '../../proto/asyncapi.yaml');
-const document = parse(readFileSync(PATH, 'utf8'));
+const messages = z.object({ messages: z.array(z.object({ $ref: z.string() })) });
+const shape = z.looseObject({ operations: z.object({ say: messages, show: messages }) });
+const document = loadConfig(shape, { file: PATH, env: {} });
 const ajv = new Ajv2020({ strict: false });
 addFormats.default(ajv);
 ajv.addSchema(document, 'asyncapi');

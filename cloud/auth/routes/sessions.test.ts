@@ -1,7 +1,10 @@
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type AuthWorld, openAuthWorld, TECHNOLOGIES } from '../auth.fixture.ts';
+import { createPasswords } from '../passwords.ts';
+import { authSettingsSchema } from '../settings.ts';
 import { createUser, openAuthSql } from '../users.ts';
+import { createSessions } from './sessions.ts';
 
 const USER = {
   username: 'ada',
@@ -73,6 +76,25 @@ for (const technology of TECHNOLOGIES) {
       expect(other.status).toBe(401);
       await world.clock.advance(60_000);
       expect((await world.post('/v1/auth/token', LOGIN)).status).toBe(200);
+    });
+
+    it('limits failed sign-ins of one user from many addresses, and of no other user', async () => {
+      const { runtime } = world;
+      const sql = await openAuthSql(world.openSql);
+      const settings = authSettingsSchema.parse({ signInFailuresPerUserMax: 3 });
+      const passwords = await createPasswords(runtime.random);
+      const keys = { sign: async () => 'token' };
+      const sessions = createSessions({ runtime, sql, keys, passwords, settings });
+      const guess = (address: string, username = 'ada') =>
+        sessions.signIn({ username, password: 'wrong', address }).catch(({ code }) => code);
+      const codes: string[] = [];
+      for (const address of ['a', 'b', 'c', 'd']) codes.push(await guess(address));
+      const wrong = 'CREDENTIALS_WRONG';
+      expect(codes).toEqual([wrong, wrong, wrong, 'RATE_LIMITED']);
+      expect(await guess('a', 'bob')).toBe(wrong);
+      world.clock.jump(60_001);
+      expect(await guess('a')).toBe(wrong);
+      await sql.close();
     });
 
     it('gives no more guesses to those who ask all at once', async () => {

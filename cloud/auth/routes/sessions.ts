@@ -27,7 +27,7 @@ export interface Tokens {
 export interface SignIn {
   readonly username: string;
   readonly password: string;
-  /** Of the client; failed sign-ins are counted per user name and address. */
+  /** Of the client; failed sign-ins are counted per user name and address, and per user name. */
   readonly address: string;
 }
 
@@ -62,6 +62,7 @@ export interface SessionsOptions {
     readonly developmentUsers: boolean;
     readonly refreshDays: number;
     readonly signInFailuresPerMinuteMax: number;
+    readonly signInFailuresPerUserMax: number;
   };
 }
 
@@ -76,18 +77,18 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   return {
     async signIn({ username, password, address }) {
-      const failures = failureKey(username, address);
-      await refuseWhenLimited(options, failures);
+      const limits = failureLimits(settings, { username, address });
+      await refuseWhenLimited(options, limits);
       const user = await findUserByName(sql, username);
       const proven = await passwords.verify(password, user?.passwordHash);
       // Asked again: of many guesses sent at once, those beyond the limit learn nothing, not even
       // the right one.
-      await refuseWhenLimited(options, failures);
+      await refuseWhenLimited(options, limits);
       if (!user || !proven || !maySignIn(user, settings)) {
         outcomes.add(1, { outcome: 'wrong' });
         const now = runtime.clock.nowMicros();
         const windowMicros = BigInt(FAILURE_WINDOW_MS) * 1000n;
-        await countFailure(sql, { key: failures, now, windowMicros });
+        for (const { key } of limits) await countFailure(sql, { key, now, windowMicros });
         throw new AppError('CREDENTIALS_WRONG', 'the user name or the password is wrong');
       }
       const refreshToken = drawToken();
@@ -117,10 +118,32 @@ export function createSessions(options: SessionsOptions): Sessions {
   };
 }
 
-async function refuseWhenLimited(options: SessionsOptions, key: string): Promise<void> {
-  const { sql, settings, runtime } = options;
-  const failures = await failureCount(sql, { key, now: runtime.clock.nowMicros() });
-  if (failures < settings.signInFailuresPerMinuteMax) return;
+interface FailureLimit {
+  readonly key: string;
+  readonly max: number;
+}
+
+/**
+ * From one address, and from all of them: who guesses from many addresses is slowed down, and can
+ * keep the user out for no longer than they go on.
+ */
+function failureLimits(
+  settings: SessionsOptions['settings'],
+  { username, address }: { readonly username: string; readonly address: string },
+): readonly FailureLimit[] {
+  return [
+    { key: failureKey(username, address), max: settings.signInFailuresPerMinuteMax },
+    { key: failureKey(username, 'anywhere'), max: settings.signInFailuresPerUserMax },
+  ];
+}
+
+async function refuseWhenLimited(
+  { sql, runtime }: SessionsOptions,
+  limits: readonly FailureLimit[],
+): Promise<void> {
+  const now = runtime.clock.nowMicros();
+  const counts = await Promise.all(limits.map(({ key }) => failureCount(sql, { key, now })));
+  if (limits.every(({ max }, at) => counts[at]! < max)) return;
   throw new AppError('RATE_LIMITED', 'too many failed sign-ins; wait a minute', {
     retryAfterMs: FAILURE_WINDOW_MS,
   });

@@ -88,7 +88,7 @@ function userCases(): void {
     await expect.poll(denials).toBe(14);
   });
 
-  it("are not there for another tenant's administrator, nor may they change themselves", async () => {
+  it('are not there for other tenants, and change nothing of themselves', async () => {
     const path = (await world.post('/v1/users', ADA, token)).headers.get('location')!;
     const stranger = await world.signedIn({ tenant: 'other' });
     const headers = { 'if-match': '*' };

@@ -85,7 +85,7 @@ const orderShape = z.strictObject({
   shipmentId: z.string().nullable(),
   refundId: z.string().nullable(),
   reason: z.string().nullable().meta({ description: 'Why it ended, or is about to.' }),
-  placedAt: z.string(),
+  placedAt: z.iso.datetime(),
   stateSince: z.string(),
   version: z.int().meta({ description: 'Grows with each change; the entity tag.' }),
 });

@@ -28,8 +28,8 @@ const entrySchema = z.discriminatedUnion('kind', [
     id: z.string().meta({ description: 'The reservation, the payment key or the refund.' }),
     outcome: z.string(),
     reason: z.string().optional(),
-    startedAt: z.string(),
-    endedAt: z.string(),
+    startedAt: z.iso.datetime(),
+    endedAt: z.iso.datetime(),
   }),
   z.strictObject({
     kind: z.literal('attempt'),
@@ -37,7 +37,7 @@ const entrySchema = z.discriminatedUnion('kind', [
     id: z.string(),
     operation: z.string(),
     outcome: z.string(),
-    endedAt: z.string(),
+    endedAt: z.iso.datetime(),
     detail: z.string(),
   }),
   z.strictObject({

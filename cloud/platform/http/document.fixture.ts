@@ -76,9 +76,9 @@ export function createAnswerCheck(document: Document): AnswerCheck {
 
 function headerBreaches(answer: Document, headers: Headers): string[] {
   const promised = Object.keys(answer.headers ?? {});
-  const always = ['ETag', 'Location', 'WWW-Authenticate'];
+  const always = ['etag', 'location', 'www-authenticate'];
   return promised
-    .filter((name) => always.includes(name) && !headers.has(name))
+    .filter((name) => always.includes(name.toLowerCase()) && !headers.has(name))
     .map((name) => `the header ${name} is missing`);
 }
 

@@ -4,11 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { systemClock } from '@holdfast/shared/runtime/clock.ts';
-import {
-  grpcChannelOptions,
-  type SecureTarget,
-  secureTarget,
-} from '@holdfast/shared/runtime/grpc.ts';
+import { secureTarget } from '@holdfast/shared/runtime/grpc.ts';
 import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { drawGatewayKey } from '../../auth/auth.fixture.ts';

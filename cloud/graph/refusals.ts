@@ -1,0 +1,53 @@
+import { ERROR_CODES, type ErrorCode } from '@holdfast/shared/contracts/error-codes.ts';
+import { AppError } from '@holdfast/shared/lib/app-error.ts';
+import type { Logger } from '@holdfast/shared/runtime/logger.ts';
+import { GraphQLError } from 'graphql';
+
+/** An error as GraphQL answers it: `extensions.code` is a code of the table (docs/errors.md). */
+export function refusal(code: ErrorCode, message: string, cause?: GraphQLError): GraphQLError {
+  return new GraphQLError(message, {
+    ...(cause && { nodes: cause.nodes, source: cause.source, path: cause.path }),
+    ...(cause?.positions && { positions: cause.positions }),
+    extensions: { code, http: { status: ERROR_CODES[code].status } },
+  });
+}
+
+/**
+ * Whatever was thrown, as it is answered. What is no operating error says nothing about the inside,
+ * and is logged.
+ */
+export function answered(error: unknown, log: Logger): GraphQLError {
+  const own = error instanceof GraphQLError ? error : undefined;
+  const cause = rootOf(error);
+  if (cause instanceof AppError) {
+    const { code, message, fields, hint } = cause;
+    const masked = refusal(code, message, own);
+    if (fields.length > 0) masked.extensions['errors'] = fields;
+    if (hint !== undefined) masked.extensions['hint'] = hint;
+    // Of a field that failed beside others that did not: the request itself was good.
+    if (own?.path) delete masked.extensions['http'];
+    return masked;
+  }
+  if (cause instanceof GraphQLError) return withCode(cause);
+  log.error({ err: cause }, 'a GraphQL request failed');
+  const masked = refusal('INTERNAL', 'an internal error; the log has the details', own);
+  if (own?.path) delete masked.extensions['http'];
+  return masked;
+}
+
+function rootOf(error: unknown): unknown {
+  let cause = error;
+  while (cause instanceof GraphQLError && cause.originalError) cause = cause.originalError;
+  return cause;
+}
+
+/** Of the parser, the rules and the library's own checks: the request is not valid. */
+function withCode(error: GraphQLError): GraphQLError {
+  const { code, http } = error.extensions as { code?: string; http?: { status?: number } };
+  if (code !== undefined && code in ERROR_CODES) return error;
+  const isTooLarge = http?.status === ERROR_CODES.PAYLOAD_TOO_LARGE.status;
+  const known = isTooLarge ? 'PAYLOAD_TOO_LARGE' : 'REQUEST_INVALID';
+  error.extensions['code'] = known;
+  error.extensions['http'] = { ...http, status: http?.status ?? ERROR_CODES[known].status };
+  return error;
+}

@@ -1,0 +1,26 @@
+/** What the generator is told, as JSON in its first argument. */
+export interface OrderLoad {
+  readonly url: string;
+  readonly token: string;
+  readonly productId: string;
+  /** A fixed number in flight, or so many a second, each sent when it is due. */
+  readonly pace:
+    | { readonly kind: 'window'; readonly inFlight: number }
+    | { readonly kind: 'rate'; readonly perSecond: number };
+  readonly warmUpMs: number;
+  readonly measureMs: number;
+}
+
+/** What it prints as its last line. */
+export interface OrderLoadResult {
+  /** Shown `confirmed` by the customer's WebSocket, of those that were due in the measured time. */
+  readonly confirmed: number;
+  readonly placed: number;
+  readonly failed: number;
+  /** Not shown within the wait after the end. */
+  readonly unseen: number;
+  readonly seconds: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly cpuSeconds: number;
+}
