@@ -44,8 +44,8 @@ export function resumeSalvage(path: string, runtime: Runtime): string | undefine
 
 /**
  * Puts a fresh file with all that is readable of the damaged one in its place. Returns where the
- * damaged one is kept. Killed at any point, the next start goes on (`resumeSalvage`); when it throws,
- * the next call does.
+ * damaged one is kept. Killed at any point, the next start goes on (`resumeSalvage`); when it
+ * throws, the next call does.
  */
 export function salvageBuffer(path: string, runtime: Runtime): string {
   const salvaging = salvagingName(path);

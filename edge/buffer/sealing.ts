@@ -9,6 +9,7 @@ import { assert } from '@holdfast/shared/lib/assert.ts';
 import { compressBody, type DecodedBody, decodeBody } from '@holdfast/shared/lib/block-body.ts';
 import { blockChecksum } from '@holdfast/shared/lib/block-checksum.ts';
 import { BodyBuilder } from '@holdfast/shared/lib/body-builder.ts';
+import { releaseBytes } from '@holdfast/shared/lib/release-bytes.ts';
 import { BLOCK_BYTES_MAX, BLOCK_RECORDS_MAX, type BlockHead } from './buffer.ts';
 import type { BufferStore, HeldRow, StreamKey, UnsealedRow } from './buffer-store.ts';
 
@@ -42,7 +43,9 @@ export function cutBlock(store: BufferStore, stream: StreamKey, limits: CutLimit
   const block = sealedBlock(stream, range, groups);
   store.seal(stream.id, block);
   const { incarnation, lane } = stream;
-  return { kind: 'block', head: { incarnation, lane, range, bytes: block.body.byteLength } };
+  const bytes = block.body.byteLength;
+  for (const { body } of [...groups, block]) releaseBytes(body);
+  return { kind: 'block', head: { incarnation, lane, range, bytes } };
 }
 
 export function isIntact(block: Block): boolean {
@@ -71,7 +74,9 @@ function sealedBlock(
   range: SequenceRange,
   groups: readonly UnsealedRow[],
 ): Block {
-  const { codec, bytes } = compressBody(mergedBody(groups));
+  const merged = mergedBody(groups);
+  const { codec, bytes } = compressBody(merged);
+  if (bytes !== merged) releaseBytes(merged);
   const block = {
     incarnation: stream.incarnation,
     lane: laneToWire(stream.lane),
