@@ -3,6 +3,7 @@ import { tracingSettingsSchema } from '@holdfast/shared/runtime/tracing-settings
 import { z } from 'zod';
 import { authSettingsSchema } from './auth/settings.ts';
 import { edgeLinkSettingsSchema } from './edge-link/settings.ts';
+import { graphSettingsSchema } from './graph/settings.ts';
 import { inventorySettingsSchema } from './inventory/settings.ts';
 import { orderSettingsSchema } from './order/settings.ts';
 import { paymentSettingsSchema } from './payment/settings.ts';
@@ -85,6 +86,7 @@ export const cloudSettingsSchema = z.strictObject({
     })
     .prefault({}),
   telemetry: telemetrySettingsSchema,
+  graph: graphSettingsSchema,
   inventory: inventorySettingsSchema,
   product: productSettingsSchema,
   payment: paymentSettingsSchema,

@@ -30,6 +30,7 @@ export const TARGET_NAMES = [
   'payment-sandbox',
   'audit',
   'order',
+  'graph',
   'console',
 ] as const;
 export type TargetName = (typeof TARGET_NAMES)[number];
@@ -88,6 +89,12 @@ export const TARGETS: Readonly<Record<TargetName, TargetDefinition>> = {
     speaks: ['http', 'grpc'],
     ports: ['sql', 'event-log', 'policy'],
     peers: ['auth'],
+  },
+  graph: {
+    does: 'GraphQL over product and inventory, batched, limited',
+    speaks: ['http'],
+    ports: ['secrets', 'policy'],
+    peers: ['auth', 'product', 'inventory'],
   },
   console: { does: 'the web console', speaks: ['http'], ports: [], peers: [] },
 };

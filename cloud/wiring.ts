@@ -23,6 +23,7 @@ import type { CloudSettings } from './settings.ts';
 import { TARGETS, type TargetName } from './targets.ts';
 import {
   openAuditTarget,
+  openGraphTarget,
   openInventoryTarget,
   openOrderTarget,
   openPaymentSandboxTarget,
@@ -138,6 +139,7 @@ const OPENERS: Readonly<Record<TargetName, (wires: Wires) => Promise<ServiceHand
   'payment-sandbox': openPaymentSandboxTarget,
   audit: openAuditTarget,
   order: openOrderTarget,
+  graph: openGraphTarget,
   console: openConsoleTarget,
 };
 

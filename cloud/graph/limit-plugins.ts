@@ -3,7 +3,7 @@ import { costLimitPlugin } from '@escape.tech/graphql-armor-cost-limit';
 import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases';
 import { maxDepthPlugin } from '@escape.tech/graphql-armor-max-depth';
 import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens';
-import { type ASTVisitor, GraphQLError, NoSchemaIntrospectionCustomRule } from 'graphql';
+import type { ASTVisitor, GraphQLError } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { ALIASES_MAX, COST_MAX, DEPTH_MAX, DIRECTIVES_MAX, TOKENS_MAX } from './limits.ts';
 import { refusal } from './refusals.ts';
@@ -47,13 +47,18 @@ function directivesPlugin(): Plugin {
   };
 }
 
+/** `__typename` is asked by every client; what the schema is, is in proto/schema.graphql. */
 function introspectionPlugin(): Plugin {
   return {
-    onValidate({ addValidationRule, setResult, params }) {
-      const { documentAST } = params;
-      void documentAST;
-      void setResult;
-      addValidationRule(NoSchemaIntrospectionCustomRule);
+    onValidate({ addValidationRule }) {
+      addValidationRule(
+        (): ASTVisitor => ({
+          Field({ name }) {
+            if (name.value !== '__schema' && name.value !== '__type') return;
+            throw refusal('FORBIDDEN', 'introspection is for development on loopback');
+          },
+        }),
+      );
     },
   };
 }

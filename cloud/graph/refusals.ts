@@ -1,11 +1,12 @@
 import { ERROR_CODES, type ErrorCode } from '@holdfast/shared/contracts/error-codes.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { Logger } from '@holdfast/shared/runtime/logger.ts';
-import { GraphQLError } from 'graphql';
+import type { GraphQLError } from 'graphql';
+import { createGraphQLError } from 'graphql-yoga';
 
 /** An error as GraphQL answers it: `extensions.code` is a code of the table (docs/errors.md). */
 export function refusal(code: ErrorCode, message: string, cause?: GraphQLError): GraphQLError {
-  return new GraphQLError(message, {
+  return createGraphQLError(message, {
     ...(cause && { nodes: cause.nodes, source: cause.source, path: cause.path }),
     ...(cause?.positions && { positions: cause.positions }),
     extensions: { code, http: { status: ERROR_CODES[code].status } },
@@ -17,7 +18,7 @@ export function refusal(code: ErrorCode, message: string, cause?: GraphQLError):
  * and is logged.
  */
 export function answered(error: unknown, log: Logger): GraphQLError {
-  const own = error instanceof GraphQLError ? error : undefined;
+  const own = isGraphQLError(error) ? error : undefined;
   const cause = rootOf(error);
   if (cause instanceof AppError) {
     const { code, message, fields, hint } = cause;
@@ -28,16 +29,21 @@ export function answered(error: unknown, log: Logger): GraphQLError {
     if (own?.path) delete masked.extensions['http'];
     return masked;
   }
-  if (cause instanceof GraphQLError) return withCode(cause);
+  if (isGraphQLError(cause)) return withCode(cause);
   log.error({ err: cause }, 'a GraphQL request failed');
   const masked = refusal('INTERNAL', 'an internal error; the log has the details', own);
   if (own?.path) delete masked.extensions['http'];
   return masked;
 }
 
+/** By name: the parser's class may have been loaded twice, as a module and as a script. */
+function isGraphQLError(error: unknown): error is GraphQLError {
+  return error instanceof Error && error.name === 'GraphQLError';
+}
+
 function rootOf(error: unknown): unknown {
   let cause = error;
-  while (cause instanceof GraphQLError && cause.originalError) cause = cause.originalError;
+  while (isGraphQLError(cause) && cause.originalError) cause = cause.originalError;
   return cause;
 }
 

@@ -3,25 +3,19 @@ import type {
   WatchResponse,
 } from '@holdfast/shared/contracts/gen/holdfast/inventory/v1/inventory.ts';
 import type { Product } from '@holdfast/shared/contracts/gen/holdfast/product/v1/product.ts';
-import { GraphQLScalarType } from 'graphql';
 import type { GraphContext } from './context.ts';
 import { ITEM_CHARS_MAX, ITEMS_MAX } from './limits.ts';
 import { invalid, type ProductsArguments, productConnection } from './products.ts';
 
 /** Output only: no argument has these types. */
-const Long = new GraphQLScalarType({
-  name: 'Long',
-  serialize(value) {
-    const number = Number(value);
-    if (Number.isSafeInteger(number)) return number;
-    throw new RangeError(`${value} is beyond what JSON numbers hold`);
-  },
-});
-const DateTime = new GraphQLScalarType({ name: 'DateTime' });
+function serializeLong(value: unknown): number {
+  const number = Number(value);
+  if (Number.isSafeInteger(number)) return number;
+  throw new RangeError(`${value} is beyond what JSON numbers hold`);
+}
 
 export const RESOLVERS = {
-  Long,
-  DateTime,
+  Long: { __serialize: serializeLong },
   Query: {
     product: async (_: unknown, { id }: { id: string }, { loaders }: GraphContext) =>
       (await loaders.product.load(id)) ?? null,

@@ -1,11 +1,7 @@
 import type { Principal } from '@holdfast/shared/contracts/roles.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
-import {
-  SUBSCRIPTION_MS_MAX,
-  SUBSCRIPTIONS_MAX,
-  SUBSCRIPTIONS_PER_PERSON_MAX,
-} from './limits.ts';
+import { SUBSCRIPTION_MS_MAX, SUBSCRIPTIONS_MAX, SUBSCRIPTIONS_PER_PERSON_MAX } from './limits.ts';
 
 export interface Subscriptions {
   /**

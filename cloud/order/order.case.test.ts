@@ -46,7 +46,7 @@ for (const { technology, title, skip } of DATABASES) {
         { timeout: 20_000, interval: 10 },
       );
 
-    it('is placed, confirmed, shipped and refunded, in at most four transactions to confirm', async () => {
+    it('is confirmed in at most four transactions, shipped and refunded', async () => {
       let committed = 0;
       const steps = {
         reach: (step: string) => void (/^order\..*\.committed$/.test(step) && committed++),

@@ -130,9 +130,9 @@ export class OrderProcess {
     return this.#close();
   }
 
-  async ask(request: Asked): Promise<Reply> {
+  async ask(request: Asked, app: Pick<Api['app'], 'fetch'> = this.api.app): Promise<Reply> {
     const { method = 'GET', path, token = CUSTOMER, body, key, headers } = request;
-    const response = await this.api.app.fetch(
+    const response = await app.fetch(
       new Request(`http://cloud${path}`, {
         method,
         headers: {

@@ -1,6 +1,7 @@
 import { InventoryServiceService } from '@holdfast/shared/contracts/gen/holdfast/inventory/v1/inventory.ts';
 import { PaymentServiceService } from '@holdfast/shared/contracts/gen/holdfast/payment/v1/payment.ts';
 import { ProductServiceService } from '@holdfast/shared/contracts/gen/holdfast/product/v1/product.ts';
+import { isLoopback } from '@holdfast/shared/runtime/http-server.ts';
 import type { ServiceHandle } from '../service.ts';
 import type { Wires } from '../wiring.ts';
 
@@ -111,6 +112,27 @@ export async function openAuditTarget(wires: Wires): Promise<ServiceHandle> {
     log: await ports.eventLog(),
     policy: await ports.policy(),
     region: settings.region,
+    runtime,
+  });
+}
+
+export async function openGraphTarget(wires: Wires): Promise<ServiceHandle> {
+  const { openGraph } = await import('../graph/graph.module.ts');
+  const { InventoryServiceService } = await import(
+    '@holdfast/shared/contracts/gen/holdfast/inventory/v1/inventory.ts'
+  );
+  const { ProductServiceService } = await import(
+    '@holdfast/shared/contracts/gen/holdfast/product/v1/product.ts'
+  );
+  const { settings, runtime, ports, peers } = wires;
+  return openGraph({
+    peers: {
+      products: await peers.client('graph', 'product', ProductServiceService),
+      inventory: await peers.client('graph', 'inventory', InventoryServiceService),
+    },
+    policy: await ports.policy(),
+    settings: settings.graph,
+    loopback: isLoopback(settings.http.host),
     runtime,
   });
 }

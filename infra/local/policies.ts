@@ -38,7 +38,7 @@ export async function testPolicies(): Promise<string> {
 export async function compilePolicies(): Promise<CompiledBundle> {
   return withCapabilities(async (flags, folder) => {
     const archive = join(folder, 'bundle.tar.gz');
-    const ignored = ['--ignore', '*_test.rego', '--ignore', 'bundle'];
+    const ignored = ['--ignore', '*-tests.rego', '--ignore', 'bundle'];
     const target = ['--target', 'wasm', '--entrypoint', ENTRY_POINT, '--output', archive];
     await opa('build', ...target, ...flags, ...ignored, POLICIES);
     await promisify(execFile)('tar', ['-xzf', archive, '-C', folder, '/policy.wasm', '/data.json']);

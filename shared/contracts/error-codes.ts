@@ -13,6 +13,11 @@ export interface ErrorCodeEntry {
 
 export const ERROR_CODES = {
   REQUEST_INVALID: { status: 400, retry: 'never', title: 'The request is not valid' },
+  QUERY_TOO_COMPLEX: {
+    status: 400,
+    retry: 'never',
+    title: 'The query asks for too much at once',
+  },
   IDEMPOTENCY_KEY_MISSING: {
     status: 400,
     retry: 'never',

@@ -14,6 +14,25 @@ export interface ApiClient {
    * answer, else the problem's own code.
    */
   get<T>(path: string, options?: GetOptions): Promise<T>;
+  /** The entity tag of what `get` gave last for the path. */
+  tagOf(path: string): string | undefined;
+  /** A file, such as an image. */
+  bytes(path: string, signal?: AbortSignal): Promise<Blob>;
+  /**
+   * POST, PUT, PATCH or DELETE. After UNAVAILABLE and DEADLINE_EXCEEDED nobody knows whether it was
+   * done: ask again with the same idempotency key.
+   */
+  change<T>(method: ChangeMethod, path: string, options?: ChangeOptions): Promise<T>;
+}
+
+export type ChangeMethod = 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+export interface ChangeOptions {
+  /** Sent as JSON; a file as it is. */
+  readonly body?: object | Blob;
+  readonly idempotencyKey?: string;
+  /** The entity tag of the version that the change was made from. */
+  readonly ifMatch?: string;
 }
 
 export interface GetOptions {
@@ -24,6 +43,8 @@ export interface GetOptions {
 }
 
 export const REQUEST_TIMEOUT_MS = 3_000;
+/** What the cloud does for it may need calls of its own. */
+export const CHANGE_TIMEOUT_MS = 10_000;
 const CODE_PREFIX = 'urn:holdfast:error:';
 /**
  * Answers kept for If-None-Match. The oldest leave first; a page asks for far fewer paths at a
@@ -43,7 +64,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     const deadline = AbortSignal.timeout(timeoutMs);
     const signal = init.signal ? AbortSignal.any([init.signal, deadline]) : deadline;
     try {
-      return await options.fetch(path, { ...init, signal, cache: 'no-store' });
+      return await options.fetch(path, { cache: 'no-store', ...init, signal });
     } catch (cause) {
       if (init.signal?.aborted) throw cause;
       if (deadline.aborted) throw new AppError('DEADLINE_EXCEEDED', 'no answer in time', { cause });
@@ -63,12 +84,18 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     if (session === undefined) remembered.clear();
   });
 
-  const getOnce = (path: string, token: string, o: GetOptions) => {
-    const headers: Record<string, string> = { authorization: `Bearer ${token}` };
-    const known = remembered.get(path);
-    if (known) headers['if-none-match'] = known.etag;
-    const init: RequestInit = o.signal ? { headers, signal: o.signal } : { headers };
-    return send(path, init, o.timeoutMs ?? REQUEST_TIMEOUT_MS);
+  /** With the session's token; a refused one is replaced once. A refusal of the cloud is thrown. */
+  const sendSigned = async (path: string, init: RequestInit, timeoutMs: number) => {
+    const sendWith = (token: string): Promise<Response> => {
+      const headers = { ...init.headers, authorization: `Bearer ${token}` };
+      return send(path, { ...init, headers }, timeoutMs);
+    };
+    const token = await keeper.accessToken();
+    let answer = await sendWith(token);
+    if (answer.status === 401) answer = await sendWith(await keeper.replace(token));
+    if (answer.status === 401) keeper.end();
+    if (!answer.ok && answer.status !== 304) throw await toAppError(answer);
+    return answer;
   };
   const remember = (path: string, etag: string | null, body: unknown): void => {
     remembered.delete(path);
@@ -81,18 +108,42 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   return {
     keeper,
     async get<T>(path: string, o: GetOptions = {}): Promise<T> {
-      const token = await keeper.accessToken();
-      let answer = await getOnce(path, token, o);
-      if (answer.status === 401) answer = await getOnce(path, await keeper.replace(token), o);
-      if (answer.status === 401) keeper.end();
       const known = remembered.get(path);
+      const init: RequestInit = known ? { headers: { 'if-none-match': known.etag } } : {};
+      if (o.signal) init.signal = o.signal;
+      const answer = await sendSigned(path, init, o.timeoutMs ?? REQUEST_TIMEOUT_MS);
       if (answer.status === 304 && known) return known.body as T;
-      if (!answer.ok) throw await toAppError(answer);
       const body = await readBody(answer);
       remember(path, o.again === false ? null : answer.headers.get('etag'), body);
       return body as T;
     },
+    tagOf: (path) => remembered.get(path)?.etag,
+    async bytes(path, signal) {
+      // The address names the bytes, so the browser may keep them.
+      const init: RequestInit = { cache: 'default', ...(signal && { signal }) };
+      const answer = await sendSigned(path, init, CHANGE_TIMEOUT_MS);
+      return answer.blob();
+    },
+    async change<T>(method: ChangeMethod, path: string, o: ChangeOptions = {}): Promise<T> {
+      const init = { method, headers: changeHeaders(o), body: changeBody(o) };
+      const answer = await sendSigned(path, init, CHANGE_TIMEOUT_MS);
+      return (answer.status === 204 ? undefined : await readBody(answer)) as T;
+    },
   };
+}
+
+function changeHeaders({ body, idempotencyKey, ifMatch }: ChangeOptions): Record<string, string> {
+  return {
+    // A POST without a body is JSON, too: any other type could be sent by a form of another site.
+    'content-type': body instanceof Blob ? body.type : 'application/json',
+    ...(idempotencyKey !== undefined && { 'idempotency-key': idempotencyKey }),
+    ...(ifMatch !== undefined && { 'if-match': ifMatch }),
+  };
+}
+
+function changeBody({ body }: ChangeOptions): BodyInit | null {
+  if (body === undefined) return null;
+  return body instanceof Blob ? body : JSON.stringify(body);
 }
 
 async function readBody(answer: Response): Promise<unknown> {
@@ -110,12 +161,21 @@ async function toAppError(answer: Response): Promise<AppError> {
   const problem = parseProblem(text);
   const code = problem.type?.startsWith(CODE_PREFIX) ? problem.type.slice(CODE_PREFIX.length) : '';
   const known = code in ERROR_CODES ? (code as ErrorCode) : codeOfStatus(answer.status);
-  return new AppError(known, problem.detail ?? problem.title ?? ERROR_CODES[known].title);
+  const fields = (problem.errors ?? []).filter((field) => typeof field?.pointer === 'string');
+  const words = problem.detail ?? problem.title ?? ERROR_CODES[known].title;
+  return new AppError(known, words, { fields });
 }
 
-function parseProblem(text: string): { type?: string; title?: string; detail?: string } {
+interface Problem {
+  readonly type?: string;
+  readonly title?: string;
+  readonly detail?: string;
+  readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
+}
+
+function parseProblem(text: string): Problem {
   try {
-    return (JSON.parse(text) ?? {}) as { type?: string; title?: string; detail?: string };
+    return (JSON.parse(text) ?? {}) as Problem;
   } catch {
     // A proxy's page, not a problem document: the status has to do.
     return {};

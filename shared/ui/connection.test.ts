@@ -25,7 +25,7 @@ it('is down since the first of the failures that made it so, and up with the fir
 it('takes a single answer that never came for an outage, and a refusal for an answer', () => {
   const watch = watchConnection(() => 5);
   watch.failed(new AppError('FORBIDDEN', 'not yours'), 7);
-  expect(watch.connection.get().kind).toBe('asking');
+  expect(watch.connection.get().kind).toBe('up');
   watch.failed(new AppError('DEADLINE_EXCEEDED', 'no answer in time'), 1);
   expect(watch.connection.get().kind).toBe('down');
 });

@@ -22,14 +22,16 @@ const OUTAGE_FAILURES_MIN = 2;
 export function watchConnection(now: () => number): ConnectionWatch {
   const connection = createObservable<Connection>({ kind: 'asking' });
   let sinceMs = 0;
+  const succeeded = (): void => {
+    if (connection.get().kind !== 'up') connection.set({ kind: 'up' });
+  };
   return {
     connection,
-    succeeded() {
-      if (connection.get().kind !== 'up') connection.set({ kind: 'up' });
-    },
+    succeeded,
     failed(error, failureCount) {
       if (failureCount === 1) sinceMs = now();
-      if (!isOutage(error) || !isWorthTelling(error, failureCount)) return;
+      if (!isOutage(error)) return succeeded();
+      if (!isWorthTelling(error, failureCount)) return;
       const why = error instanceof Error ? error.message : String(error);
       const before = connection.get();
       if (before.kind === 'down' && before.why === why) return;

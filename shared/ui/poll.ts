@@ -4,7 +4,17 @@ export interface PollOptions<T> {
   readonly onValue: (value: T) => void;
   /** `failureCount` failures in a row, this one included. */
   readonly onFailure: (error: unknown, failureCount: number) => void;
-  readonly intervalMs?: number;
+  /** A function is asked before each pause. */
+  readonly intervalMs?: number | (() => number);
+}
+
+export interface Poll {
+  /**
+   * What is read has changed: reads it again as soon as the pause between two requests allows. After
+   * a failure the next attempt keeps its time.
+   */
+  again(): void;
+  stop(): void;
 }
 
 export const POLL_INTERVAL_MS = 1_000;
@@ -19,15 +29,19 @@ const POLL_BACKOFF_MS_MIN = 250;
  * pause.
  */
 const POLL_PAUSE_MS_MIN = 200;
+/** From one reading to the next, however fast the changes follow each other. */
+export const AGAIN_GAP_MS = 400;
 
 /**
  * Reads again and again while the page is visible; a hidden page costs nothing and is fresh when it
  * is shown.
  */
-export function startPoll<T>(options: PollOptions<T>): { stop(): void } {
+export function startPoll<T>(options: PollOptions<T>): Poll {
   const stopped = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
   let failureCount = 0;
+  let startedAtMs = 0;
+  let isOutdated = false;
   let state: 'reading' | 'waiting' | 'hidden' = 'waiting';
 
   const round = async (): Promise<void> => {
@@ -36,7 +50,8 @@ export function startPoll<T>(options: PollOptions<T>): { stop(): void } {
       return;
     }
     state = 'reading';
-    const startedAtMs = performance.now();
+    startedAtMs = performance.now();
+    isOutdated = false;
     try {
       const value = await options.read(stopped.signal);
       if (stopped.signal.aborted) return;
@@ -52,8 +67,14 @@ export function startPoll<T>(options: PollOptions<T>): { stop(): void } {
   };
   const pauseMs = (tookMs: number): number =>
     failureCount === 0
-      ? Math.max(POLL_PAUSE_MS_MIN, (options.intervalMs ?? POLL_INTERVAL_MS) - tookMs)
+      ? Math.max(POLL_PAUSE_MS_MIN, intervalMs() - tookMs)
       : backoffMs(failureCount, Math.random());
+  const intervalMs = (): number => {
+    // It changed while it was read: the answer may be from before.
+    if (isOutdated) return AGAIN_GAP_MS;
+    const { intervalMs: wanted = POLL_INTERVAL_MS } = options;
+    return typeof wanted === 'number' ? wanted : wanted();
+  };
   const atOnce = (): void => {
     if (document.visibilityState === 'hidden' || state === 'reading') return;
     clearTimeout(timer);
@@ -64,6 +85,12 @@ export function startPoll<T>(options: PollOptions<T>): { stop(): void } {
   window.addEventListener('online', atOnce);
   void round();
   return {
+    again() {
+      isOutdated = true;
+      if (stopped.signal.aborted || state !== 'waiting' || failureCount > 0) return;
+      clearTimeout(timer);
+      timer = setTimeout(round, Math.max(0, startedAtMs + AGAIN_GAP_MS - performance.now()));
+    },
     stop() {
       stopped.abort();
       clearTimeout(timer);

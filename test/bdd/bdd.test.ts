@@ -7,6 +7,7 @@ import { COMPILE_CACHE, ROOT } from '../e2e/process.ts';
 // Each feature is run by Cucumber in a process of its own, against a whole cloud.
 
 const FEATURES = fileURLToPath(new URL('features', import.meta.url));
+const STEPS = 'test/bdd/steps/shop.steps.ts';
 const CUCUMBER = `${ROOT}node_modules/@cucumber/cucumber/bin/cucumber.js`;
 
 it.each(readdirSync(FEATURES))('%s', async (feature) => {
@@ -16,7 +17,7 @@ it.each(readdirSync(FEATURES))('%s', async (feature) => {
 });
 
 function cucumber(feature: string): Promise<{ code: number | null; output: string }> {
-  const args = [CUCUMBER, feature, '--import', 'test/bdd/steps/*.ts', '--format', 'progress'];
+  const args = [CUCUMBER, feature, '--import', STEPS, '--format', 'progress'];
   const child = spawn(process.execPath, args, {
     cwd: ROOT,
     env: { ...process.env, ...COMPILE_CACHE, CUCUMBER_PUBLISH_QUIET: 'true' },

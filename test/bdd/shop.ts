@@ -42,7 +42,7 @@ export class Shop {
     const cloud = await startCloud({ targets: TARGET_NAMES, settings, runtime: testRuntime() });
     const tokens = new Map<string, string>();
     for (const login of await openLogins(settings)) {
-      const { body } = await send(cloud, 'POST', '/v1/auth/token', { body: login });
+      const { body } = await send(cloud, { method: 'POST', path: '/v1/auth/token', body: login });
       tokens.set(login.username, body.accessToken);
     }
     return new Shop(cloud, folder, tokens);
@@ -54,16 +54,23 @@ export class Shop {
   }
 
   get(person: PersonName, path: string): Promise<Reply> {
-    return send(this.#cloud, 'GET', path, { token: this.#tokens.get(person) });
+    return send(this.#cloud, { method: 'GET', path, token: this.#tokens.get(person) });
   }
 
   /** With a key of its own, unless one is given. */
-  post(person: PersonName, path: string, body: object, key: string = randomUUID()): Promise<Reply> {
-    return send(this.#cloud, 'POST', path, { token: this.#tokens.get(person), body, key });
+  post(
+    person: PersonName,
+    path: string,
+    { key = randomUUID(), ...body }: object & { readonly key?: string },
+  ): Promise<Reply> {
+    const token = this.#tokens.get(person);
+    return send(this.#cloud, { method: 'POST', path, token, body, key });
   }
 }
 
 interface Sent {
+  readonly method: string;
+  readonly path: string;
   readonly token?: string | undefined;
   readonly body?: object;
   readonly key?: string;
@@ -71,9 +78,7 @@ interface Sent {
 
 async function send(
   { httpPort }: CloudProcess,
-  method: string,
-  path: string,
-  { token, body, key }: Sent,
+  { method, path, token, body, key }: Sent,
 ): Promise<Reply> {
   const response = await fetch(`http://127.0.0.1:${httpPort}${path}`, {
     method,

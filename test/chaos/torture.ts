@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { damage } from './damage/torture-damage.ts';
 import { diskFull } from './disk-full/torture-disk-full.ts';
 import { kill } from './kill/torture-kill.ts';
+import { orders, stockOfThirty } from './orders/torture-orders.ts';
 import { partition } from './partition/torture-partition.ts';
 import { power } from './power/torture-power.ts';
 import type { Torture, TortureReport } from './torture-shape.ts';
@@ -10,8 +11,10 @@ const TORTURES: Readonly<Record<string, Torture>> = {
   damage,
   'disk-full': diskFull,
   kill,
+  orders,
   partition,
   power,
+  'stock-of-30': stockOfThirty,
 };
 
 const HELP = `npm run torture -- NAME [--cycles N] [--seed S] [--only N] [--plant NAME]

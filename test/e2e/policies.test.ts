@@ -3,8 +3,8 @@ import {
   compilePolicies,
   OPA,
   testPolicies,
-} from '@holdfast/infra/local/policies.ts';
-import { whyNoGoTool } from '@holdfast/infra/local/stack/go-tool.ts';
+} from '../../infra/local/policies.ts';
+import { whyNoGoTool } from '../../infra/local/stack/go-tool.ts';
 import { describe, expect, it } from 'vitest';
 
 const why = whyNoGoTool(OPA);

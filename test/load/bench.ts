@@ -2,8 +2,9 @@ import type { Bench, Print } from './bench-shape.ts';
 import { drain } from './drain/drain.ts';
 import { footprint } from './footprint/footprint.ts';
 import { ingest } from './ingest/ingest.ts';
+import { orders } from './orders/orders.ts';
 
-const BENCHES: Readonly<Record<string, Bench>> = { ingest, drain, footprint };
+const BENCHES: Readonly<Record<string, Bench>> = { ingest, drain, footprint, orders };
 
 const HELP = `npm run bench -- NAME [options]
 

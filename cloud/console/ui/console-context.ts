@@ -1,5 +1,6 @@
 import type { ApiClient } from '@holdfast/shared/ui/api-client.ts';
 import type { ConnectionWatch } from '@holdfast/shared/ui/connection.ts';
+import type { LiveFeed } from '@holdfast/shared/ui/live-feed.ts';
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import type { FleetWatch } from './fleet.ts';
@@ -11,6 +12,8 @@ export interface ConsoleContext {
   readonly watch: ConnectionWatch;
   readonly fleet: FleetWatch;
   readonly router: Router;
+  /** How orders go on, as it happens. */
+  readonly orders: LiveFeed;
 }
 
 const Context = createContext<ConsoleContext | undefined>(undefined);

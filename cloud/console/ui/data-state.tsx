@@ -21,5 +21,10 @@ export function LoadFailure({ what, failure }: { what: string; failure: unknown 
 export function failureWords(failure: unknown): string {
   if (!(failure instanceof AppError)) return 'something unexpected happened on this page.';
   if (failure.code === 'FORBIDDEN') return 'this user may not see them.';
-  return `${failure.message}.`;
+  return sentence(failure.message);
+}
+
+/** The cloud's reasons come without an end. */
+export function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

@@ -2,10 +2,10 @@ import { formatBytes, formatCount, formatPlural } from '@holdfast/shared/ui/numb
 import { RelativeTime } from '@holdfast/shared/ui/relative-time.tsx';
 import { StatusBadge } from '@holdfast/shared/ui/status-badge.tsx';
 import { formatMoment } from '@holdfast/shared/ui/time-format.ts';
-import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
 import type { Gateway } from './api.ts';
 import type { BacklogTrack } from './backlog-progress.ts';
+import { Fact } from './fact.tsx';
 import { STATE_LABELS, STATE_TONES, trouble } from './gateway-words.ts';
 import { LaneTable } from './lane-table.tsx';
 
@@ -79,13 +79,4 @@ function Facts({ gateway }: { gateway: Gateway }) {
 function lagWords(gateway: Gateway): string {
   const lag = gateway.lanes.reduce((sum, lane) => sum + (lane.lag ?? 0), 0);
   return lag === 0 ? 'none' : formatPlural(lag, 'message', 'messages');
-}
-
-function Fact({ name, children }: { name: string; children: ComponentChildren }) {
-  return (
-    <div class="fact">
-      <dt class="quiet">{name}</dt>
-      <dd class="numeric">{children}</dd>
-    </div>
-  );
 }

@@ -1,6 +1,7 @@
 import '@holdfast/shared/ui/tokens.css';
 import '@holdfast/shared/ui/parts.css';
 import './console.css';
+import './commerce.css';
 import { createApiClient } from '@holdfast/shared/ui/api-client.ts';
 import { tabPeers } from '@holdfast/shared/ui/session.ts';
 import { render } from 'preact';

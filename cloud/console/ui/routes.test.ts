@@ -1,5 +1,14 @@
 import { expect, it } from 'vitest';
-import { devicePath, devicesPath, parseRoute } from './routes.ts';
+import {
+  devicePath,
+  devicesPath,
+  orderPath,
+  ordersPath,
+  parseRoute,
+  productPath,
+  productsPath,
+  stockPath,
+} from './routes.ts';
 
 function route(path: string) {
   return parseRoute(new URL(path, 'http://holdfast.test'));
@@ -14,7 +23,20 @@ it('reads its own addresses', () => {
   expect(device.page === 'device' && device.query.get('range')).toBe('1h');
 });
 
-it.each(['/console/nothing', '/console/devices/a/b', '/console/devices/%'])(
-  'knows no page at %s',
-  (path) => expect(route(path)).toEqual({ page: 'unknown' }),
-);
+it('reads its own addresses of orders, products and stock', () => {
+  expect(route(ordersPath())).toEqual({ page: 'orders', state: '', cursor: '' });
+  const older = ordersPath({ state: 'confirmed', cursor: 'a+b=' });
+  expect(route(older)).toEqual({ page: 'orders', state: 'confirmed', cursor: 'a+b=' });
+  expect(route(orderPath('ord_1'))).toEqual({ page: 'order', id: 'ord_1' });
+  expect(route(productsPath({ q: 'ice & co' }))).toMatchObject({ search: 'ice & co' });
+  expect(route(productPath('new'))).toEqual({ page: 'product', id: 'new' });
+  expect(route(stockPath('PEAS'))).toEqual({ page: 'stock', search: 'PEAS' });
+});
+
+it.each([
+  '/console/nothing',
+  '/console/nothing/at-all',
+  '/console/stock/one',
+  '/console/devices/a/b',
+  '/console/devices/%',
+])('knows no page at %s', (path) => expect(route(path)).toEqual({ page: 'unknown' }));

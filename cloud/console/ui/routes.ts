@@ -7,23 +7,84 @@ export type Route =
   | { readonly page: 'overview' }
   | { readonly page: 'devices'; readonly search: string }
   | { readonly page: 'device'; readonly id: string; readonly query: URLSearchParams }
+  | { readonly page: 'orders'; readonly state: string; readonly cursor: string }
+  | { readonly page: 'order'; readonly id: string }
+  | { readonly page: 'products'; readonly search: string; readonly cursor: string }
+  | { readonly page: 'product'; readonly id: string }
+  | { readonly page: 'stock'; readonly search: string }
   | { readonly page: 'unknown' };
+
+/** The form for a product that is not there yet. */
+export const NEW_PRODUCT = 'new';
 
 export function parseRoute(url: URL): Route {
   const [page = '', id = '', ...rest] = url.pathname.slice(CONSOLE_BASE.length).split('/');
   if (rest.length > 0) return { page: 'unknown' };
-  if (page === '' && id === '') return { page: 'overview' };
-  if (page !== 'devices') return { page: 'unknown' };
-  if (id === '') return { page: 'devices', search: url.searchParams.get('q') ?? '' };
   const name = decode(id);
-  return name === undefined
-    ? { page: 'unknown' }
-    : { page: 'device', id: name, query: url.searchParams };
+  if (name === undefined) return { page: 'unknown' };
+  return name === '' ? listRoute(page, url.searchParams) : itemRoute(page, name, url.searchParams);
+}
+
+function listRoute(page: string, query: URLSearchParams): Route {
+  const search = query.get('q') ?? '';
+  const cursor = query.get('cursor') ?? '';
+  switch (page) {
+    case '':
+      return { page: 'overview' };
+    case 'devices':
+    case 'stock':
+      return { page, search };
+    case 'orders':
+      return { page, state: query.get('state') ?? '', cursor };
+    case 'products':
+      return { page, search, cursor };
+    default:
+      return { page: 'unknown' };
+  }
+}
+
+function itemRoute(page: string, id: string, query: URLSearchParams): Route {
+  switch (page) {
+    case 'devices':
+      return { page: 'device', id, query };
+    case 'orders':
+      return { page: 'order', id };
+    case 'products':
+      return { page: 'product', id };
+    default:
+      return { page: 'unknown' };
+  }
 }
 
 export function devicesPath(search = ''): string {
-  const query = search === '' ? '' : `?q=${encodeURIComponent(search)}`;
-  return `${CONSOLE_BASE}devices${query}`;
+  return listPath('devices', { q: search });
+}
+
+export function ordersPath(query: { state?: string; cursor?: string } = {}): string {
+  return listPath('orders', query);
+}
+
+export function orderPath(id: string): string {
+  return `${CONSOLE_BASE}orders/${encodeURIComponent(id)}`;
+}
+
+export function productsPath(query: { q?: string; cursor?: string } = {}): string {
+  return listPath('products', query);
+}
+
+export function productPath(id: string): string {
+  return `${CONSOLE_BASE}products/${encodeURIComponent(id)}`;
+}
+
+export function stockPath(search = ''): string {
+  return listPath('stock', { q: search });
+}
+
+/** What is empty is left out. */
+function listPath(page: string, query: Record<string, string>): string {
+  const given = Object.entries(query).filter(([, value]) => value !== '');
+  const text = given.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&');
+  return `${CONSOLE_BASE}${page}${text === '' ? '' : `?${text}`}`;
 }
 
 export function devicePath(id: string, query: Record<string, string>): string {

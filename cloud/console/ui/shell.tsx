@@ -5,7 +5,15 @@ import { useNow } from '@holdfast/shared/ui/use-now.ts';
 import type { ComponentChildren } from 'preact';
 import { BrandMark } from './brand-mark.tsx';
 import { useConsole } from './console-context.ts';
-import { CONSOLE_BASE, devicesPath, type Route } from './routes.ts';
+import { isStaff, usePerson } from './principal.ts';
+import {
+  CONSOLE_BASE,
+  devicesPath,
+  ordersPath,
+  productsPath,
+  type Route,
+  stockPath,
+} from './routes.ts';
 
 export function Shell({ route, children }: { route: Route; children: ComponentChildren }) {
   const { watch, fleet } = useConsole();
@@ -35,7 +43,6 @@ function Header({ route }: { route: Route }) {
   const { gateways } = useObservable(fleet.fleet);
   const username = useObservable(api.keeper.session)?.username;
   const downCount = gateways.filter((gateway) => gateway.state !== 'connected').length;
-  const inDevices = route.page === 'devices' || route.page === 'device';
   return (
     <header class="header">
       <div class="header-inner">
@@ -43,15 +50,7 @@ function Header({ route }: { route: Route }) {
           <BrandMark />
           Holdfast
         </a>
-        <nav class="nav" aria-label="Pages">
-          <NavLink path={CONSOLE_BASE} current={route.page === 'overview'}>
-            Overview
-            {downCount > 0 && <DownCount count={downCount} />}
-          </NavLink>
-          <NavLink path={devicesPath()} current={inDevices}>
-            Devices
-          </NavLink>
-        </nav>
+        <Nav route={route} downCount={downCount} />
         <div class="header-end">
           <LiveBadge kind={connection.kind} />
           <span class="username quiet small">{username}</span>
@@ -61,6 +60,38 @@ function Header({ route }: { route: Route }) {
         </div>
       </div>
     </header>
+  );
+}
+
+function Nav({ route, downCount }: { route: Route; downCount: number }) {
+  const person = usePerson();
+  const staff = isStaff(person);
+  const isAt = (...pages: readonly Route['page'][]): boolean => pages.includes(route.page);
+  return (
+    <nav class="nav" aria-label="Pages">
+      {staff && (
+        <>
+          <NavLink path={CONSOLE_BASE} current={isAt('overview')}>
+            Overview
+            {downCount > 0 && <DownCount count={downCount} />}
+          </NavLink>
+          <NavLink path={devicesPath()} current={isAt('devices', 'device')}>
+            Devices
+          </NavLink>
+        </>
+      )}
+      <NavLink path={ordersPath()} current={isAt('orders', 'order')}>
+        Orders
+      </NavLink>
+      <NavLink path={productsPath()} current={isAt('products', 'product')}>
+        Products
+      </NavLink>
+      {staff && (
+        <NavLink path={stockPath()} current={isAt('stock')}>
+          Stock
+        </NavLink>
+      )}
+    </nav>
   );
 }
 

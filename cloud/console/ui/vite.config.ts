@@ -21,7 +21,7 @@ export default defineConfig({
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   // `vite cloud/console/ui` serves the sources, with the API of a cloud that runs on the default
   // port.
-  server: { proxy: { '/v1': 'http://127.0.0.1:8080' } },
+  server: { proxy: { '/v1': { target: 'http://127.0.0.1:8080', ws: true } } },
   build: {
     outDir: '../dist',
     emptyOutDir: true,

@@ -3,6 +3,7 @@ import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { prefixedId } from '@holdfast/shared/lib/ids.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { IdempotentRequest, OnceAnswer } from '../../platform/http/idempotency.ts';
+import type { HistoryEntry } from '../domain/history.ts';
 import type { Order } from '../domain/order.ts';
 import { type Priced, priceOrder } from '../domain/pricing.ts';
 import { placeOrder } from '../store/place.ts';
@@ -24,22 +25,17 @@ export async function place(
   if (runner.room() === 0) {
     throw new AppError('UNAVAILABLE', 'too many orders wait for their turn', { retry: 'later' });
   }
-  const priced = await price(deps, principal, body);
-  const decision = await authorisePlacing(deps, principal, priced.total);
-  const order = newOrder(runtime, principal, { body, priced });
-  const { shippingAddress: address } = body;
+  // A repeat gets the first answer, also when the catalogue says something else by now: what was
+  // refused is thrown where only a first request comes.
+  const prepared = await prepare(deps, principal, body).catch(refusalOf);
   const dueAt = runner.leaseUntil();
   const answer = await idempotency.once(request, async (tx) => {
-    await placeOrder(tx, {
-      outbox,
-      now: order.placedAt,
-      actor: principal.subject,
-      order,
-      address,
-      decision,
-      holder: runner.holder,
-      dueAt,
-    });
+    if (prepared instanceof AppError) throw prepared;
+    const { order, decision } = prepared;
+    const { shippingAddress: address } = body;
+    const telling = { outbox, now: order.placedAt, actor: principal.subject };
+    const { holder } = runner;
+    await placeOrder(tx, { ...telling, order, address, decision, holder, dueAt });
     return {
       status: 202,
       headers: { location: `/v1/orders/${order.id}` },
@@ -47,11 +43,31 @@ export async function place(
     };
   });
   runtime.steps.reach('order.placed.committed');
-  if (!answer.replayed) {
+  if (!answer.replayed && !(prepared instanceof AppError)) {
     onEvents();
-    runner.take({ order, holder: runner.holder, epoch: 1n, attempts: 0 });
+    runner.take({ order: prepared.order, holder: runner.holder, epoch: 1n, attempts: 0 });
   }
   return answer;
+}
+
+interface Prepared {
+  readonly order: Order;
+  readonly decision: HistoryEntry;
+}
+
+async function prepare(
+  deps: OrderRouteDeps,
+  principal: Principal,
+  body: PlaceBody,
+): Promise<Prepared> {
+  const priced = await price(deps, principal, body);
+  const decision = await authorisePlacing(deps, principal, priced.total);
+  return { order: newOrder(deps.runtime, principal, { body, priced }), decision };
+}
+
+function refusalOf(cause: unknown): AppError {
+  if (cause instanceof AppError) return cause;
+  throw cause;
 }
 
 async function price(

@@ -23,6 +23,7 @@ export interface Api {
   readonly routes: readonly Route[];
   /** For what is no route: a WebSocket's handshake, GraphQL. */
   readonly verifier: TokenVerifier;
+  readonly limiter: RateLimiter | undefined;
 }
 
 export interface ApiOptions {
@@ -34,7 +35,6 @@ export interface ApiOptions {
 
 interface OpenApi extends Api {
   readonly routes: Route[];
-  readonly limiter: RateLimiter | undefined;
 }
 
 export function createApi({ app, verifier, limiter }: ApiOptions): Api {

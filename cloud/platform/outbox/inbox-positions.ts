@@ -1,5 +1,6 @@
 import type { Topic } from '@holdfast/shared/contracts/topics.ts';
 import type { Migration } from '@holdfast/shared/platform/sql/sql.ts';
+import { statement } from '@holdfast/shared/platform/sql/statement.ts';
 import type { ColumnDefinitionBuilder, Transaction } from 'kysely';
 
 /** Of the service that consumes. */
@@ -98,15 +99,13 @@ const KEY = ['consumer', 'topic', 'subject'] as const;
 /** Marks a row that was not there before. */
 const NEW = -1n;
 
-async function moveOn(
-  tx: Transaction<InboxTables>,
-  arrival: Arrival,
-  begin: InboxBegin,
-): Promise<boolean> {
-  const { sequence } = arrival;
-  const moved = await tx
+const takeNext = statement<
+  InboxTables,
+  { readonly row: readonly InboxTables['inbox'][]; readonly sequence: bigint; before: bigint }
+>()((db, { row, sequence, before }) =>
+  db
     .insertInto('inbox')
-    .values({ ...keyOf(arrival), sequence, parked_to: NEW })
+    .values(row)
     .onConflict((conflict) =>
       conflict
         .columns(KEY)
@@ -119,10 +118,19 @@ async function moveOn(
             .else(eb.ref('inbox.parked_to'))
             .end(),
         }))
-        .where('inbox.sequence', '=', sequence - 1n),
+        .where('inbox.sequence', '=', before),
     )
-    .returning('parked_to')
-    .executeTakeFirst();
+    .returning('parked_to'),
+);
+
+async function moveOn(
+  tx: Transaction<InboxTables>,
+  arrival: Arrival,
+  begin: InboxBegin,
+): Promise<boolean> {
+  const { sequence } = arrival;
+  const row = [{ ...keyOf(arrival), sequence, parked_to: NEW }];
+  const [moved] = await takeNext.all(tx, { row, sequence, before: sequence - 1n });
   if (!moved) return false;
   if (moved.parked_to !== NEW || sequence === 1n || begin === 'kept') return true;
   // The subject was unknown, and this is not its first: the row is taken back.

@@ -9,8 +9,15 @@ import { assert } from '@holdfast/shared/lib/assert.ts';
 import { prefixedId } from '@holdfast/shared/lib/ids.ts';
 import { rowBatches } from '@holdfast/shared/lib/row-batches.ts';
 import type { Migration } from '@holdfast/shared/platform/sql/sql.ts';
+import { statement } from '@holdfast/shared/platform/sql/statement.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
-import { type ColumnDefinitionBuilder, type Generated, sql, type Transaction } from 'kysely';
+import {
+  type ColumnDefinitionBuilder,
+  type Generated,
+  type Insertable,
+  sql,
+  type Transaction,
+} from 'kysely';
 import { EVENT_BYTES_MAX, recordBytes } from '../event-log/event-log.ts';
 
 /** What an event leaves free below EVENT_BYTES_MAX: the headers that it gets when it is parked. */
@@ -82,7 +89,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     const rows = events.map((event, index) =>
       rowOf(event, { sequence: sequences[index]!, value: values[index]! }, options),
     );
-    for (const some of rowBatches(rows)) await tx.insertInto('outbox').values(some).execute();
+    for (const some of rowBatches(rows)) await insertRows.run(tx, { rows: some });
     return sequences;
   };
   return {
@@ -95,11 +102,17 @@ export function createOutbox(options: OutboxOptions): Outbox {
   };
 }
 
+type OutboxRow = Insertable<OutboxTables['outbox']>;
+
+const insertRows = statement<OutboxTables, { readonly rows: readonly OutboxRow[] }>()(
+  (db, { rows }) => db.insertInto('outbox').values(rows),
+);
+
 function rowOf(
   event: OutboxEvent<EventType>,
   { sequence, value }: { readonly sequence: bigint; readonly value: Uint8Array },
   options: OutboxOptions,
-) {
+): OutboxRow {
   const { type, subject } = event;
   const headers = envelopeToHeaders(envelopeOf(event, sequence, options));
   const record = { key: event.key ?? subject, headers, value };
@@ -166,7 +179,7 @@ async function nextSequences(
   }
   const next = new Map<string, bigint>();
   for (const some of rowBatches([...counts.values()])) {
-    for (const { subject, topic, sequence } of await countUp(tx, some)) {
+    for (const { subject, topic, sequence } of await countUp.all(tx, { counts: some })) {
       const { topic: wanted, sequence: count } = counts.get(subject)!;
       assert(topic === wanted, `the events of ${subject} go to ${topic} alone`);
       next.set(subject, sequence - count + 1n);
@@ -179,11 +192,11 @@ async function nextSequences(
   });
 }
 
-function countUp(
-  tx: Transaction<OutboxTables>,
-  counts: readonly { subject: string; topic: string; sequence: bigint }[],
-) {
-  return tx
+const countUp = statement<
+  OutboxTables,
+  { readonly counts: readonly OutboxTables['outbox_aggregates'][] }
+>()((db, { counts }) =>
+  db
     .insertInto('outbox_aggregates')
     .values(counts)
     .onConflict((conflict) =>
@@ -191,9 +204,8 @@ function countUp(
         sequence: eb('outbox_aggregates.sequence', '+', eb.ref('excluded.sequence')),
       })),
     )
-    .returning(['subject', 'topic', 'sequence'])
-    .execute();
-}
+    .returning(['subject', 'topic', 'sequence']),
+);
 
 function encodeData({ type, data }: OutboxEvent<EventType>): Uint8Array {
   const parsed = EVENTS[type].data.safeParse(data);
@@ -212,21 +224,32 @@ function envelopeOf(
   const { clock, random, tracing } = runtime;
   const nowMs = clock.now();
   const traceparent = tracing.current();
-  return eventEnvelopeSchema.parse({
+  return {
     specversion: '1.0',
     id: prefixedId('evt', nowMs, random.bytes(10)),
     source,
     type: event.type,
-    subject: event.subject,
     time: new Date(nowMs).toISOString(),
     datacontenttype: 'application/json',
     dataschema: `urn:holdfast:event:${event.type}`,
-    tenant: event.tenant,
     region,
     sequence: String(sequence),
-    ...(event.causationId && { causationid: event.causationId }),
-    ...(event.correlationId && { correlationid: event.correlationId }),
-    ...(event.actor && { actor: event.actor }),
     ...(traceparent && { traceparent }),
-  });
+    ...givenSchema.parse({
+      subject: event.subject,
+      tenant: event.tenant,
+      ...(event.causationId && { causationid: event.causationId }),
+      ...(event.correlationId && { correlationid: event.correlationId }),
+      ...(event.actor && { actor: event.actor }),
+    }),
+  };
 }
+
+/** What the caller brings; the other attributes are made here and fit. */
+const givenSchema = eventEnvelopeSchema.pick({
+  subject: true,
+  tenant: true,
+  causationid: true,
+  correlationid: true,
+  actor: true,
+});

@@ -1,8 +1,10 @@
 import type { Topic } from '@holdfast/shared/contracts/topics.ts';
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
+import { statement } from '@holdfast/shared/platform/sql/statement.ts';
 import type { Module } from '@holdfast/shared/runtime/modules.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { EventLog, LogRecord } from '../event-log/event-log.ts';
+import { appendTraced } from './append-traced.ts';
 import type { OutboxTables } from './outbox.ts';
 import { RelayLease } from './relay-lease.ts';
 
@@ -20,7 +22,7 @@ export interface RelayOptions<DB extends OutboxTables> {
   readonly service: string;
   readonly sql: Sql<DB>;
   readonly log: EventLog;
-  readonly runtime: Pick<Runtime, 'clock' | 'random' | 'log' | 'steps'>;
+  readonly runtime: Pick<Runtime, 'clock' | 'random' | 'log' | 'steps' | 'tracing'>;
   readonly needs?: readonly string[];
   readonly leaseMs?: number;
   readonly pollMs?: number;
@@ -54,6 +56,18 @@ export function createRelay<DB extends OutboxTables>(options: RelayOptions<DB>):
     nudge: () => loop?.nudge(),
     degraded: () => loop?.failure,
   };
+}
+
+const selectOldest = statement<OutboxTables, { readonly count: number }>()((db, { count }) =>
+  db.selectFrom('outbox').selectAll().orderBy('id').limit(count),
+);
+
+const deleteRows = statement<OutboxTables, { readonly ids: readonly bigint[] }>()((db, { ids }) =>
+  db.deleteFrom('outbox').where('id', 'in', ids),
+);
+
+function oldestRows(sql: Sql<OutboxTables>, count: number) {
+  return sql.read((db) => selectOldest.all(db, { count }));
 }
 
 /** Rows that went out, and whether this relay may publish at all. */
@@ -116,27 +130,30 @@ class RelayLoop {
 
   async #publishBatch(): Promise<Round> {
     const { sql, log, runtime } = this.#options;
-    const waiting = await sql.read((db) => db.selectFrom('outbox').select('id').limit(1).execute());
+    const line = { log, tracing: runtime.tracing };
+    const isTrusted = runtime.clock.monotonicMs() < this.#trustedUntilMs;
+    let rows = await oldestRows(sql, isTrusted ? BATCH_ROWS_MAX : 1);
     // An idle relay does not renew: who has something to publish takes the lease.
-    if (waiting.length === 0) return { published: 0, isHolder: true };
-    if (!(await this.#holdLease())) return { published: 0, isHolder: false };
-    // Read under the lease: what another holder published it has also removed.
-    const rows = await sql.read((db) =>
-      db.selectFrom('outbox').selectAll().orderBy('id').limit(BATCH_ROWS_MAX).execute(),
-    );
+    if (rows.length === 0) return { published: 0, isHolder: true };
+    if (!isTrusted) {
+      if (!(await this.#takeLease())) return { published: 0, isHolder: false };
+      // Read under the lease: what another holder published it has also removed.
+      rows = await oldestRows(sql, BATCH_ROWS_MAX);
+    }
     const byTopic = Map.groupBy(rows, (row) => row.topic as Topic);
     runtime.steps.reach('outbox.publish.before');
-    await Promise.all([...byTopic].map(([topic, each]) => log.append(topic, each.map(recordOf))));
+    await Promise.all(
+      [...byTopic].map(([topic, each]) => appendTraced(line, topic, each.map(recordOf))),
+    );
     runtime.steps.reach('outbox.published');
     await this.#remove(rows.map(({ id }) => id));
     runtime.steps.reach('outbox.removed');
     return { published: rows.length, isHolder: true };
   }
 
-  async #holdLease(): Promise<boolean> {
+  async #takeLease(): Promise<boolean> {
     const { clock } = this.#options.runtime;
     const askedAtMs = clock.monotonicMs();
-    if (askedAtMs < this.#trustedUntilMs) return true;
     if (!(await this.#lease.hold())) return false;
     this.#trustedUntilMs = askedAtMs + this.#leaseMs / RENEWALS_PER_LEASE;
     return true;
@@ -147,7 +164,7 @@ class RelayLoop {
     const askedAtMs = runtime.clock.monotonicMs();
     const confirmed = await sql.transaction(async (tx) => {
       if (!(await this.#lease.confirm(tx))) return false;
-      if (ids.length > 0) await tx.deleteFrom('outbox').where('id', 'in', ids).execute();
+      if (ids.length > 0) await deleteRows.run(tx, { ids });
       return true;
     });
     // Fenced: the rows stay for the new holder, and these events come twice.

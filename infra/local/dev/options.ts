@@ -20,7 +20,8 @@ on loopback only.
   --help             this text
 
 Settings: HOLDFAST_MQTT_PORT, HOLDFAST_HTTP_PORT (cloud), HOLDFAST_PAGES_PORT (gateway),
-HOLDFAST_EDGE_LINK_PORT, HOLDFAST_INTERNAL_PORT, HOLDFAST_PAYMENT_SANDBOX_PORT choose ports; a port in use is replaced by the next free one.
+HOLDFAST_EDGE_LINK_PORT, HOLDFAST_INTERNAL_PORT, HOLDFAST_PAYMENT_SANDBOX_PORT choose ports; a
+port in use is replaced by the next free one.
 HOLDFAST_HOME keeps everything in another folder than .holdfast/.
 `;
 

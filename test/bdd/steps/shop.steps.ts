@@ -109,16 +109,16 @@ When(
 );
 
 When('the storekeeper ships the order', async function (this: Scene) {
-  await act(this, 'operator', 'shipments');
+  await act(this, 'operator', { path: 'shipments' });
   assert.equal(this.reply.status, 202, JSON.stringify(this.reply.body));
 });
 
 When('the customer cancels the order', function (this: Scene) {
-  return act(this, 'customer', 'cancel');
+  return act(this, 'customer', { path: 'cancel' });
 });
 
 When('the {word} refunds the order', function (this: Scene, person: PersonName) {
-  return act(this, person, 'refunds', { reason: 'goodwill' });
+  return act(this, person, { path: 'refunds', body: { reason: 'goodwill' } });
 });
 
 Then('the order becomes {string}', async function (this: Scene, state: string) {
@@ -199,11 +199,15 @@ async function place(scene: Scene, { count, name }: { count: number; name: strin
     currency: 'EUR',
     payment: { methodToken: scene.methodToken },
   };
-  scene.replies.push(await shop.post('customer', '/v1/orders', body, scene.key));
+  scene.replies.push(await shop.post('customer', '/v1/orders', { ...body, key: scene.key }));
 }
 
-async function act(scene: Scene, person: PersonName, what: string, body: object = {}) {
-  scene.replies.push(await shop.post(person, `/v1/orders/${scene.orderId}/${what}`, body));
+async function act(
+  { replies, orderId }: Scene,
+  person: PersonName,
+  { path, body = {} }: { path: string; body?: object },
+) {
+  replies.push(await shop.post(person, `/v1/orders/${orderId}/${path}`, body));
 }
 
 async function stateOf({ orderId }: Scene): Promise<string> {

@@ -1,8 +1,8 @@
 import type { LogEvent } from '@holdfast/cloud/platform/event-log/event-log.ts';
-import { type PlacedBlock, planBlocks } from '@holdfast/shared/domain/block-plan.ts';
 import { openBlockEvent } from '@holdfast/cloud/telemetry/domain/block-event.ts';
 import { Block } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
 import { laneFromWire } from '@holdfast/shared/contracts/lanes.ts';
+import { type PlacedBlock, planBlocks } from '@holdfast/shared/domain/block-plan.ts';
 import { rangeOf } from '@holdfast/shared/domain/ranges.ts';
 import { decodeBody, decompressBody } from '@holdfast/shared/lib/block-body.ts';
 import type { DamagePlant } from './plants.ts';

@@ -19,6 +19,8 @@ export interface ShopOptions {
   /** Without it every process keeps its own SQLite files. */
   readonly postgresUrl?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Replaces the product's own, for a test that kills at steps. */
+  readonly entry?: string;
 }
 
 export interface Shop {
@@ -27,7 +29,7 @@ export interface Shop {
   url(process: string): string;
   sandboxUrl: string;
   /** An access token of a development user. */
-  token(username: 'admin' | 'manager' | 'customer'): Promise<string>;
+  token(username: 'admin' | 'manager' | 'operator' | 'customer'): Promise<string>;
   start(process: string): void;
   ready(process: string): Promise<void>;
   close(): Promise<void>;
@@ -56,7 +58,7 @@ export async function openShop(options: ShopOptions): Promise<Shop> {
     processes.set(
       name,
       new TestProcess({
-        entry: 'cloud/main.ts',
+        entry: options.entry ?? 'cloud/main.ts',
         args: ['run', `--target=${plan[name]!.join(',')}`],
         env: { ...shared, ...own },
         logFile: join(dir, `${name}.log`),
@@ -109,18 +111,23 @@ function sharedEnv(
   const names = Object.keys(plan);
   const indexOf = (target: string): number =>
     names.findIndex((name) => plan[name]!.includes(target));
-  const grpc = (target: string): string => `127.0.0.1:${ports[indexOf(target) * 3 + 1]}`;
+  const offering = ['product', 'inventory', 'payment', 'audit'].filter(
+    (each) => indexOf(each) >= 0,
+  );
+  const peers = offering.map((target) => [
+    `HOLDFAST_PEERS_${target.toUpperCase()}`,
+    `127.0.0.1:${ports[indexOf(target) * 3 + 1]}`,
+  ]);
   return {
     HOLDFAST_LOG_LEVEL: 'warn',
     HOLDFAST_SECRETS_DIR: join(dir, 'secrets'),
     HOLDFAST_EVENT_LOG_DIR: join(dir, 'event-log'),
+    HOLDFAST_OBJECTS_DIR: join(dir, 'objects'),
     HOLDFAST_AUTH_DEVELOPMENT_USERS: 'true',
     HOLDFAST_HTTP_RATE_LIMITS_READS_PER_MINUTE_MAX: NO_LIMIT,
     HOLDFAST_HTTP_RATE_LIMITS_WRITES_PER_MINUTE_MAX: NO_LIMIT,
     HOLDFAST_PEERS_AUTH: `http://127.0.0.1:${ports[indexOf('auth') * 3]}`,
-    HOLDFAST_PEERS_PRODUCT: grpc('product'),
-    HOLDFAST_PEERS_INVENTORY: grpc('inventory'),
-    HOLDFAST_PEERS_PAYMENT: grpc('payment'),
+    ...Object.fromEntries(peers),
     HOLDFAST_PAYMENT_SANDBOX_PORT: String(sandboxPort),
     ...(url && { HOLDFAST_SQL_SECRET_URL: url }),
     ...options.env,
@@ -158,7 +165,15 @@ async function createDatabase(url: string) {
 /** A request as a client of the shop makes it; throws what is not 2xx. */
 export async function ask<T>(
   url: string,
-  { token, body }: { readonly token: string; readonly body?: unknown },
+  {
+    token,
+    body,
+    key = randomUUID(),
+  }: {
+    readonly token: string;
+    readonly body?: unknown;
+    readonly key?: string;
+  },
 ): Promise<T> {
   const answer = await fetch(url, {
     method: body === undefined ? 'GET' : 'POST',
@@ -166,7 +181,7 @@ export async function ask<T>(
       authorization: `Bearer ${token}`,
       ...(body !== undefined && {
         'content-type': 'application/json',
-        'idempotency-key': randomUUID(),
+        'idempotency-key': key,
       }),
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
