@@ -38,6 +38,8 @@ async function run(
     HOLDFAST_DATA_DIR: mkdtempSync(join(dir, 'data-')),
     HOLDFAST_HTTP_PORT: String(http),
     HOLDFAST_EDGE_LINK_PORT: String(edgeLink),
+    HOLDFAST_INTERNAL_PORT: '0',
+    HOLDFAST_PAYMENT_SANDBOX_PORT: '0',
     HOLDFAST_MQTT_PORT: String(mqtt),
     HOLDFAST_PAGES_PORT: String(pages),
     ...more.env,

@@ -144,6 +144,7 @@ function environments(dir: string, ports: Ports, options: HouseOptions) {
     HOLDFAST_DATA_DIR: join(dir, 'cloud'),
     HOLDFAST_HTTP_PORT: String(ports.http),
     HOLDFAST_EDGE_LINK_PORT: String(ports.edgeLink),
+    HOLDFAST_INTERNAL_PORT: '0',
     HOLDFAST_PAYMENT_SANDBOX_PORT: '0',
     HOLDFAST_AUTH_DEVELOPMENT_USERS: 'true',
     ...(options.line && line),

@@ -51,8 +51,9 @@ export class LiveOrders {
   /** The first frame of a type; waits for it. */
   frame(type: string): Promise<Frame> {
     return eventually(`a frame ${type}`, () => {
-      if (this.closed) throw new Error(`closed with ${this.closed.code} ${this.closed.reason}`);
-      return this.frames.find((frame) => frame.type === type);
+      const found = this.frames.find((frame) => frame.type === type);
+      if (found || !this.closed) return found;
+      throw new Error(`closed with ${this.closed.code} ${this.closed.reason}`);
     });
   }
 

@@ -73,7 +73,9 @@ test('two processes of order, inventory and payment sell what there is, once', a
       ids.push(await placedBy(await postOrder(doors[(at + nr) % doors.length]!, order)));
     }
   };
+  const t0=performance.now();
   await Promise.all(Array.from({ length: CLIENTS }, (_, at) => client(at)));
+  console.log('placed', performance.now()-t0);
   expect(new Set(ids).size).toBe(ORDERS);
 
   for (const live of watchers) {
@@ -83,6 +85,7 @@ test('two processes of order, inventory and payment sell what there is, once', a
       60_000,
     );
   }
+  console.log('ended', performance.now()-t0);
   const [east, west] = watchers.map((live) => ids.map((id) => endOf(live, id)));
   expect(east).toEqual(west);
   const sold = east!.filter((state) => state === 'confirmed').length;
@@ -128,12 +131,9 @@ test('who watches a process that ends goes on at the other one', async ({ skip }
   if (!POSTGRES) return skip('HOLDFAST_TEST_POSTGRES_URL is not set');
   const [east, west] = doors as [Caller, Caller];
   const live = await LiveOrders.watch(west);
-  const { resumeToken } = await (async () => {
-    const closing = live.frame('closing');
-    await Promise.all([shop.processes.get('west')!.stop(), closing]);
-    return closing;
-  })();
-  expect(live.closed).toEqual({ code: 1001, reason: resumeToken });
+  await shop.processes.get('west')!.stop();
+  const { resumeToken } = await live.frame('closing');
+  await expect.poll(() => live.closed).toEqual({ code: 1001, reason: resumeToken });
   const id = await placedBy(await postOrder(east, orderOf(ware)));
   const again = await LiveOrders.watch(east, resumeToken);
   await eventually('what came since', () => endOf(again, id));

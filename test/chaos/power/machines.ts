@@ -37,6 +37,7 @@ export async function startCloudMachine(options: MachineOptions): Promise<CloudM
     dataDir: join(options.dir, 'cloud'),
     http: { port: 0 },
     edgeLink: { port: 0 },
+    internal: { port: 0 },
     paymentSandbox: { port: 0 },
     auth: { developmentUsers: true },
   });
