@@ -75,7 +75,8 @@ export class GraphWorld {
     const authorization = `Bearer ${token}`;
     const response = await this.fetch(JSON.stringify({ query, variables }), { authorization });
     // biome-ignore lint/suspicious/noExplicitAny: the tests look into whatever came.
-    return { status: response.status, ...((await response.json()) as any) };
+    const body: any = await response.json();
+    return { status: response.status, ...body };
   }
 
   /** Somebody waits for a change. */

@@ -4,7 +4,8 @@ import { CUSTOMER, GraphWorld, level, OPERATOR, PRODUCTS, STRANGER } from './gra
 import { BODY_BYTES_MAX, SUBSCRIPTION_MS_MAX, SUBSCRIPTIONS_PER_PERSON_MAX } from './limits.ts';
 
 const LISTED = `{ products(first: 50) { nodes {
-  id name prices { currency minorUnits } stock { site free onHand } inStore: stock(site: "store") { free }
+  id name prices { currency minorUnits } stock { site free onHand }
+  inStore: stock(site: "store") { free }
 } } }`;
 
 const WHOLE_PAGE = `products(first: 100) { pageInfo { hasNextPage endCursor } edges { cursor node {
@@ -29,8 +30,8 @@ describe('a query', () => {
 
   it('asks for several products by one call, and shows no deleted one', async () => {
     const world = new GraphWorld();
-    const query =
-      '{ a: product(id: "1") { name } b: product(id: "2") { name } c: product(id: "13") { id } d: product(id: "999") { id } }';
+    const query = `{ a: product(id: "1") { name } b: product(id: "2") { name }
+        c: product(id: "13") { id } d: product(id: "999") { id } }`;
     const { data } = await world.query(query);
     expect(data).toEqual({
       a: { name: 'Product 1' },
@@ -99,8 +100,10 @@ describe('a query', () => {
   });
 });
 
-const aliases = (count: number): string =>
-  `{ ${Array.from({ length: count }, (_, nr) => `a${nr}: product(id: "${nr}") { id }`).join(' ')} }`;
+const aliases = (count: number): string => {
+  const fields = Array.from({ length: count }, (_, nr) => `a${nr}: product(id: "${nr}") { id }`);
+  return `{ ${fields.join(' ')} }`;
+};
 
 describe('a limit', () => {
   const nested = (levels: number): string => `{ ${'a { '.repeat(levels)}b${' }'.repeat(levels)} }`;

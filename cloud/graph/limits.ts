@@ -10,8 +10,8 @@ export const DEPTH_MAX = 8;
 export const ALIASES_MAX = 15;
 export const DIRECTIVES_MAX = 10;
 /**
- * By cost-limit's sum: an object 2, a scalar 1, half as much again per level, times `first` where it
- * is written out. A page of 100 with all that there is costs 11,000.
+ * By cost-limit's sum: an object 2, a scalar 1, half as much again per level, times `first` where
+ * it is written out. A page of 100 with all that there is costs 11,000.
  */
 export const COST_MAX = 15_000;
 /** Of a page, as the product service has it. */

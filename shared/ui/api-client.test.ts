@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type ApiClient, createApiClient } from './api-client.ts';
 
-let requests: { path: string; headers: Record<string, string> }[];
+let requests: { path: string; headers: Record<string, string>; init: RequestInit }[];
 let answers: (() => Response | Promise<Response>)[];
 
 beforeEach(() => {
@@ -18,7 +18,7 @@ const TOKENS = { accessToken: 'a1', refreshToken: 'r1', expiresInSeconds: 600 };
 async function signedIn(): Promise<ApiClient> {
   const client = createApiClient({
     fetch: async (path, init) => {
-      requests.push({ path, headers: (init.headers ?? {}) as Record<string, string> });
+      requests.push({ path, headers: (init.headers ?? {}) as Record<string, string>, init });
       const next = answers.shift();
       if (!next) throw new TypeError('connection refused');
       return Promise.race([next(), aborted(init.signal!)]);
@@ -114,3 +114,51 @@ function aborted(signal: AbortSignal): Promise<never> {
     signal.addEventListener('abort', () => reject(signal.reason));
   });
 }
+
+describe('a change through the client', () => {
+  it('carries its key and the tag that it was made from, and repeats both after a 401', async () => {
+    const client = await signedIn();
+    answers = [
+      () => new Response('', { status: 401 }),
+      json({ ...TOKENS, accessToken: 'a2' }),
+      json({ id: 'prd_1' }, { status: 201 }),
+    ];
+    const change = { body: { name: 'Peas' }, idempotencyKey: 'key-1', ifMatch: '"v3"' };
+    expect(await client.change('POST', '/v1/products', change)).toEqual({ id: 'prd_1' });
+    const [first, , second] = requests;
+    expect(second!.headers).toEqual({
+      'content-type': 'application/json',
+      'idempotency-key': 'key-1',
+      'if-match': '"v3"',
+      authorization: 'Bearer a2',
+    });
+    expect(first!.headers['idempotency-key']).toBe('key-1');
+    expect(second!.init).toMatchObject({ method: 'POST', body: '{"name":"Peas"}' });
+  });
+
+  it("throws the cloud's reasons, with the fields that they are about", async () => {
+    const client = await signedIn();
+    const errors = [{ pointer: '/quantity', detail: 'must be positive' }];
+    const type = 'urn:holdfast:error:REQUEST_INVALID';
+    answers = [json({ type, detail: '/quantity: must be positive', errors }, { status: 400 })];
+    const refused = client.change('POST', '/v1/stock/movements', { body: {} });
+    await expect(refused).rejects.toMatchObject({ code: 'REQUEST_INVALID', fields: errors });
+  });
+
+  it('takes an answer without a body, and sends a file as what it is', async () => {
+    const client = await signedIn();
+    answers = [() => new Response(null, { status: 204 })];
+    const body = new Blob(['x'], { type: 'image/png' });
+    expect(await client.change('PUT', '/v1/products/p/images/main', { body })).toBeUndefined();
+    expect(requests[0]!.headers['content-type']).toBe('image/png');
+    expect(requests[0]!.init.body).toBe(body);
+  });
+
+  it('knows the tag of what was read', async () => {
+    const client = await signedIn();
+    answers = [json({}, { headers: { etag: '"v7"' } })];
+    await client.get('/v1/products/p');
+    expect(client.tagOf('/v1/products/p')).toBe('"v7"');
+    expect(client.tagOf('/v1/products/q')).toBeUndefined();
+  });
+});

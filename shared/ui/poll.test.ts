@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { backoffMs, POLL_BACKOFF_MS_MAX, POLL_INTERVAL_MS, startPoll } from './poll.ts';
+import { AGAIN_GAP_MS, backoffMs, POLL_BACKOFF_MS_MAX, POLL_INTERVAL_MS, startPoll } from './poll.ts';
 
 let page: EventTarget & { visibilityState: 'visible' | 'hidden' };
 let readCount: number;
@@ -76,4 +76,30 @@ it('waits longer after each failure, up to its limit', () => {
     250, 500, 1_000, 1_500, 1_500,
   ]);
   expect(backoffMs(9, 1)).toBe(0.8 * POLL_BACKOFF_MS_MAX);
+});
+
+it('reads again when it is told of changes, however many, at most once per gap', async () => {
+  const poll = start();
+  await vi.advanceTimersByTimeAsync(10);
+  for (let count = 0; count < 50; count += 1) poll.again();
+  await vi.advanceTimersByTimeAsync(AGAIN_GAP_MS);
+  expect(readCount).toBe(2);
+  await vi.advanceTimersByTimeAsync(POLL_INTERVAL_MS);
+  expect(readCount).toBe(3);
+  poll.stop();
+});
+
+it('reads once more when a change is told in mid-reading', async () => {
+  let answer = (_: string): void => {};
+  result = () =>
+    new Promise((resolve) => {
+      answer = resolve;
+    });
+  const poll = start();
+  poll.again();
+  answer('from before the change');
+  result = async () => 'after it';
+  await vi.advanceTimersByTimeAsync(AGAIN_GAP_MS);
+  expect(seen).toEqual(['from before the change', 'after it']);
+  poll.stop();
 });

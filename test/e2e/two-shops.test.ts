@@ -40,6 +40,7 @@ beforeAll(async () => {
   );
 });
 afterAll(async () => {
+  for (const n of ['east','west']) { const r = await fetch(shop.url(n)+'/metrics').catch(()=>undefined); if (r) (await import('node:fs')).writeFileSync('/tmp/two-'+n+'.metrics', await r.text()); (await import('node:fs')).writeFileSync('/tmp/two-'+n+'.log', shop.processes.get(n)!.log()); }
   await shop?.close();
   if (dir) rmSync(dir, { recursive: true, force: true });
 });

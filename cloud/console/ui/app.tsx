@@ -75,10 +75,22 @@ function openSocket(ticket: string, { onText, onClose }: LiveSocketEvents): Live
   return socket;
 }
 
+/** What warehouses are about; a customer comes for the own orders. */
+const STAFF_PAGES: readonly Route['page'][] = ['overview', 'devices', 'device', 'stock'];
+
 function Page({ route }: { route: Route }) {
+  const { router } = useConsole();
+  const isElsewhere = STAFF_PAGES.includes(route.page) && !isStaff(usePerson());
+  useEffect(() => {
+    if (isElsewhere) router.go(ordersPath(), 'replace');
+  }, [isElsewhere, router]);
+  return isElsewhere ? null : <ShownPage route={route} />;
+}
+
+function ShownPage({ route }: { route: Route }) {
   switch (route.page) {
     case 'overview':
-      return <Home />;
+      return <OverviewPage />;
     case 'orders':
       return <OrdersPage state={route.state} cursor={route.cursor} />;
     case 'order':
@@ -96,15 +108,4 @@ function Page({ route }: { route: Route }) {
     case 'unknown':
       return <UnknownPage />;
   }
-}
-
-/** The warehouses' gateways are the staff's; a customer comes for the orders. */
-function Home() {
-  const person = usePerson();
-  const { router } = useConsole();
-  const isShown = isStaff(person);
-  useEffect(() => {
-    if (!isShown) router.go(ordersPath(), 'replace');
-  }, [isShown, router]);
-  return isShown ? <OverviewPage /> : null;
 }

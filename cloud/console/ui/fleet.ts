@@ -5,6 +5,7 @@ import { startPoll } from '@holdfast/shared/ui/poll.ts';
 import { type Gateway, type Listing, listAll } from './api.ts';
 import { type BacklogTrack, observeBacklog } from './backlog-progress.ts';
 import { stateChanges } from './gateway-words.ts';
+import { isStaff, personOf } from './principal.ts';
 
 export interface Fleet {
   readonly gateways: readonly Gateway[];
@@ -49,7 +50,7 @@ export function watchFleet(api: ApiClient, watch: ConnectionWatch): FleetWatch {
     wasDown = kind === 'down';
   });
   const poll = startPoll<Listing<Gateway>>({
-    read: (signal) => listAll<Gateway>(api, '/v1/gateways', signal),
+    read: (signal) => readGateways(api, signal),
     onValue(listing) {
       watch.succeeded();
       const before = fleet.get();
@@ -67,6 +68,14 @@ export function watchFleet(api: ApiClient, watch: ConnectionWatch): FleetWatch {
     unwatch();
   };
   return { fleet, news, stop };
+}
+
+/** A customer has no gateways: the poll of the own orders tells whether the cloud answers. */
+async function readGateways(api: ApiClient, signal: AbortSignal): Promise<Listing<Gateway>> {
+  const person = personOf(api.keeper.session.get()?.accessToken ?? '');
+  if (isStaff(person)) return listAll<Gateway>(api, '/v1/gateways', signal);
+  await api.get('/v1/orders?limit=1', { signal });
+  return { items: [], cut: false };
 }
 
 export function nextFleet(before: Fleet, listing: Listing<Gateway>, atMs: number): Fleet {

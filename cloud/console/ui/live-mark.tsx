@@ -9,7 +9,7 @@ export function LiveMark({ isLive }: { isLive: boolean }) {
   const state = down ? 'down' : isLive ? 'live' : 'polling';
   return (
     <span data-testid="live-mark" data-state={state}>
-      {state === 'live' && <StatusBadge tone="good">Changes show at once</StatusBadge>}
+      {state === 'live' && <span class="quiet small">shown as it happens</span>}
       {state === 'polling' && (
         <StatusBadge tone="warn">Not live, asking every {NOT_LIVE_PAUSE_MS / 1_000} s</StatusBadge>
       )}

@@ -70,7 +70,7 @@ export function MovementForm({ levels, level, onClose, onDone }: MovementFormPro
             />
           )}
           <label class="field">
-            <span class="field-label">Why (if there is something to say)</span>
+            <span class="field-label">Why (optional)</span>
             <input
               class="input"
               value={draft.reason}

@@ -16,7 +16,7 @@ export interface OrderTableProps {
 export function OrderTable({ orders, showCustomer }: OrderTableProps) {
   return (
     <div class="table-card card">
-      <table class="table table-blocks">
+      <table class="table table-blocks table-headed">
         <caption class="visually-hidden">Orders, the newest first</caption>
         <thead>
           <tr>

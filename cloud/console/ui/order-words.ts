@@ -15,7 +15,7 @@ export const ORDER_STATE_WORDS: Readonly<Record<OrderState, StateWords>> = {
   placed: { label: 'Placed', tone: 'idle', meaning: 'It is kept; its goods are being reserved.' },
   reserved: { label: 'Reserved', tone: 'busy', meaning: 'Its goods are held; payment is next.' },
   authorised: { label: 'Authorised', tone: 'busy', meaning: 'The payment is authorised.' },
-  confirmed: { label: 'Confirmed', tone: 'warn', meaning: 'It waits to be shipped.' },
+  confirmed: { label: 'Confirmed', tone: 'busy', meaning: 'It waits to be shipped.' },
   shipping: { label: 'Shipping', tone: 'busy', meaning: 'It is picked and the payment is taken.' },
   cancelling: { label: 'Undoing', tone: 'busy', meaning: 'What was done for it is being undone.' },
   refunding: { label: 'Refunding', tone: 'busy', meaning: 'The money is on its way back.' },

@@ -2,7 +2,7 @@ import type { TargetedSubmitEvent } from 'preact';
 import { useState } from 'preact/hooks';
 import type { TaggedProduct } from './product-api.ts';
 import { DraftFields } from './product-form.tsx';
-import { draftOf, type ProductDraft, readDraft } from './product-words.ts';
+import { draftOf, type ProductDraft, priceSteps, readDraft } from './product-words.ts';
 import { Refusal } from './refusal.tsx';
 import type { Overtaken, useProduct } from './use-product.ts';
 
@@ -41,6 +41,7 @@ export function ProductEditor({ base, product }: ProductEditorProps) {
         </p>
       )}
       <Refusal refusal={change.refusal} />
+      {change.refusal?.code === 'FORBIDDEN' && <PriceSteps base={base} draft={draft} />}
       {overtaken && (
         <OvertakenNotice
           overtaken={overtaken}
@@ -58,6 +59,14 @@ export function ProductEditor({ base, product }: ProductEditorProps) {
       </div>
     </form>
   );
+}
+
+/** Beside a refusal: how far the prices would go. */
+function PriceSteps({ base, draft }: { base: TaggedProduct; draft: ProductDraft }) {
+  const read = readDraft(draft);
+  const steps = read.kind === 'fields' ? priceSteps(base.product, read.fields) : [];
+  if (steps.length === 0) return null;
+  return <p class="quiet">What you asked for: {steps.join(', ')}.</p>;
 }
 
 interface OvertakenNoticeProps {

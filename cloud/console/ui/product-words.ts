@@ -67,6 +67,20 @@ function wrong(words: string): ReadDraft {
   return { kind: 'wrong', words };
 }
 
+/** "€2.89 → €0.10 (−97 %)": what the policy of prices looks at. */
+export function priceSteps(before: ProductFields, after: ProductFields): readonly string[] {
+  const old = new Map(before.prices.map((price) => [price.currency, price]));
+  return after.prices.flatMap((price) => {
+    const from = old.get(price.currency);
+    if (from === undefined || from.minorUnits === price.minorUnits) return [];
+    const percent = Math.round((price.minorUnits / from.minorUnits - 1) * 100);
+    const share = Number.isFinite(percent)
+      ? ` (${percent < 0 ? '−' : '+'}${Math.abs(percent)} %)`
+      : '';
+    return [`${formatMoney(from)} → ${formatMoney(price)}${share}`];
+  });
+}
+
 export interface FieldChange {
   readonly field: string;
   readonly from: string;

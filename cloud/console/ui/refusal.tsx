@@ -8,7 +8,8 @@ export function Refusal({ refusal }: { refusal: AppError | undefined }) {
       {refusal && (
         <div class="notice notice-bad" data-testid="refusal" data-code={refusal.code}>
           <p>
-            <strong>{refusalTitle(refusal)}</strong> {sentence(refusal.message)}
+            <strong>{refusalTitle(refusal)}</strong>{' '}
+            {refusal.code !== 'PRECONDITION_FAILED' && sentence(refusal.message)}
           </p>
         </div>
       )}
@@ -16,9 +17,9 @@ export function Refusal({ refusal }: { refusal: AppError | undefined }) {
   );
 }
 
-export function refusalTitle({ code, status }: AppError): string {
+function refusalTitle({ code, status }: AppError): string {
   if (code === 'FORBIDDEN') return 'You may not do this:';
-  if (code === 'PRECONDITION_FAILED') return 'Somebody changed it meanwhile:';
+  if (code === 'PRECONDITION_FAILED') return 'Somebody changed it meanwhile.';
   if (code === 'STATE_CONFLICT' || code === 'CONFLICT') return 'This is not possible now:';
   if (status >= 500) return 'It is not known whether this was done; try again, it is done once:';
   return 'This was refused:';

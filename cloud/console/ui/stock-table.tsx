@@ -12,7 +12,7 @@ export interface StockTableProps {
 export function StockTable({ levels, onMove }: StockTableProps) {
   return (
     <div class="table-card card">
-      <table class="table table-blocks">
+      <table class="table table-blocks table-fours">
         <caption class="visually-hidden">Stock by item and site</caption>
         <thead>
           <tr>

@@ -1,4 +1,5 @@
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
+import { statement } from '@holdfast/shared/platform/sql/statement.ts';
 import type { Transaction } from 'kysely';
 import type { Change } from '../domain/change.ts';
 import type { HistoryEntry } from '../domain/history.ts';
@@ -24,6 +25,23 @@ export interface NextLease {
   readonly dueAt: bigint;
 }
 
+const updateHeld = statement<
+  OrderTables,
+  ReturnType<typeof changingColumns> &
+    Pick<OrderTables['orders'], 'holder' | 'due_at' | 'attempts'> & {
+      readonly heldId: string;
+      readonly heldBy: string;
+      readonly heldEpoch: bigint;
+    }
+>()((db, { heldId, heldBy, heldEpoch, ...columns }) =>
+  db
+    .updateTable('orders')
+    .set(columns)
+    .where('id', '=', heldId)
+    .where('holder', '=', heldBy)
+    .where('epoch', '=', heldEpoch),
+);
+
 /** The state, its events, its audit row and its history, unless the lease has passed on. */
 export function advance(
   sql: Sql<OrderTables>,
@@ -36,19 +54,12 @@ export function advance(
 ): Promise<LeaseOutcome> {
   const { change, calls, next } = step;
   return sql.transaction(async (tx) => {
-    const { numUpdatedRows } = await tx
-      .updateTable('orders')
-      .set({
-        ...changingColumns(change.after),
-        holder: next.holder,
-        due_at: next.dueAt,
-        attempts: 0n,
-      })
-      .where('id', '=', held.order.id)
-      .where('holder', '=', held.holder)
-      .where('epoch', '=', held.epoch)
-      .executeTakeFirst();
-    if (numUpdatedRows === 0n) return 'fenced';
+    const { holder, dueAt: due_at } = next;
+    const updated = await updateHeld.run(tx, {
+      ...{ ...changingColumns(change.after), holder, due_at, attempts: 0n },
+      ...{ heldId: held.order.id, heldBy: held.holder, heldEpoch: held.epoch },
+    });
+    if (updated === 0n) return 'fenced';
     await writeChange(tx, change, { ...step, first: calls });
     return 'written';
   });

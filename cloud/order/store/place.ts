@@ -1,8 +1,9 @@
-import type { Transaction } from 'kysely';
+import { statement } from '@holdfast/shared/platform/sql/statement.ts';
+import type { Insertable, Transaction } from 'kysely';
 import { placedEvent } from '../domain/change.ts';
 import type { HistoryEntry } from '../domain/history.ts';
 import type { Order } from '../domain/order.ts';
-import { rowOf } from './order-rows.ts';
+import { type OrderRow, rowOf } from './order-rows.ts';
 import type { OrderTables } from './tables.ts';
 import { type Telling, tell } from './write-change.ts';
 
@@ -24,24 +25,22 @@ export interface Placing extends Telling {
   readonly dueAt: bigint;
 }
 
+const insertOrder = statement<OrderTables, OrderRow>()((db, row) =>
+  db.insertInto('orders').values(row),
+);
+
+const insertAddress = statement<OrderTables, Insertable<OrderTables['order_addresses']>>()(
+  (db, row) => db.insertInto('order_addresses').values(row),
+);
+
 /** The order, claimed by the process that took it; in the transaction of its Idempotency-Key. */
 export async function placeOrder(tx: Transaction<OrderTables>, placing: Placing): Promise<void> {
   const { order, address, decision, holder, dueAt } = placing;
-  await tx
-    .insertInto('orders')
-    .values({ ...rowOf(order), holder, epoch: 1n, attempts: 0n, due_at: dueAt })
-    .execute();
-  const { postalCode, ...rest } = address;
-  await tx
-    .insertInto('order_addresses')
-    .values({
-      order_id: order.id,
-      tenant: order.tenant,
-      customer: order.customer,
-      postal_code: postalCode,
-      ...rest,
-    })
-    .execute();
+  await insertOrder.run(tx, { ...rowOf(order), holder, epoch: 1n, attempts: 0n, due_at: dueAt });
+  const { name, street, city, postalCode: postal_code, country } = address;
+  const { id: order_id, tenant, customer } = order;
+  const about = { order_id, tenant, customer };
+  await insertAddress.run(tx, { ...about, name, street, city, postal_code, country });
   const events = [placedEvent(order)];
   await tell(tx, { order, first: [decision], events, audits: [] }, placing);
 }

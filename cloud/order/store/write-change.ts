@@ -1,6 +1,7 @@
 import type { AuditEntry } from '@holdfast/shared/contracts/events/audit.ts';
 import type { EventType } from '@holdfast/shared/contracts/events.ts';
-import type { Transaction } from 'kysely';
+import { statement } from '@holdfast/shared/platform/sql/statement.ts';
+import type { Insertable, Transaction } from 'kysely';
 import type { Outbox, OutboxEvent } from '../../platform/outbox/outbox.ts';
 import { auditEvent } from '../../platform/outbox/record-audit.ts';
 import type { Change, OrderEvent } from '../domain/change.ts';
@@ -72,8 +73,10 @@ export async function writeHistory(
   tx: Transaction<OrderTables>,
   row: { readonly order: Order; readonly entries: readonly HistoryEntry[]; readonly now: bigint },
 ): Promise<void> {
-  await tx
-    .insertInto('order_history')
-    .values({ order_id: row.order.id, at: row.now, entries: JSON.stringify(row.entries) })
-    .execute();
+  const { order, entries, now: at } = row;
+  await insertHistory.run(tx, { order_id: order.id, at, entries: JSON.stringify(entries) });
 }
+
+const insertHistory = statement<OrderTables, Insertable<OrderTables['order_history']>>()(
+  (db, row) => db.insertInto('order_history').values(row),
+);

@@ -1,6 +1,7 @@
 import type { Principal } from '@holdfast/shared/contracts/roles.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { Migration, Sql } from '@holdfast/shared/platform/sql/sql.ts';
+import { statement } from '@holdfast/shared/platform/sql/statement.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { ColumnDefinitionBuilder, Transaction } from 'kysely';
 
@@ -142,21 +143,32 @@ type Tx = Transaction<IdempotencyTables>;
  */
 async function claim(tx: Tx, request: IdempotentRequest, now: bigint): Promise<boolean> {
   const { fingerprint } = request;
-  const inserted = await tx
-    .insertInto('idempotency_keys')
-    .values({
-      ...keyOf(request),
-      fingerprint,
-      status: 0n,
-      headers: '',
-      body: '',
-      created_at: now,
-    })
-    .onConflict((conflict) => conflict.doNothing())
-    .returning('status')
-    .executeTakeFirst();
-  return inserted !== undefined;
+  const unanswered = { fingerprint, status: 0n, headers: '', body: '' };
+  const row = { ...keyOf(request), ...unanswered, created_at: now };
+  return (await insertKey.run(tx, row)) > 0n;
 }
+
+type KeyRow = IdempotencyTables['idempotency_keys'];
+
+const insertKey = statement<IdempotencyTables, KeyRow>()((db, row) =>
+  db
+    .insertInto('idempotency_keys')
+    .values(row)
+    .onConflict((conflict) => conflict.doNothing()),
+);
+
+const updateAnswer = statement<
+  IdempotencyTables,
+  Pick<KeyRow, 'tenant' | 'subject' | 'route' | 'key' | 'status' | 'headers' | 'body'>
+>()((db, { tenant, subject, route, key, ...answer }) =>
+  db
+    .updateTable('idempotency_keys')
+    .set(answer)
+    .where('tenant', '=', tenant)
+    .where('subject', '=', subject)
+    .where('route', '=', route)
+    .where('key', '=', key),
+);
 
 async function replay(tx: Tx, request: IdempotentRequest): Promise<OnceAnswer> {
   const row = await tx
@@ -178,15 +190,12 @@ async function replay(tx: Tx, request: IdempotentRequest): Promise<OnceAnswer> {
 }
 
 async function store(tx: Tx, request: IdempotentRequest, answer: StoredAnswer): Promise<void> {
-  await tx
-    .updateTable('idempotency_keys')
-    .set({
-      status: BigInt(answer.status),
-      headers: JSON.stringify(answer.headers),
-      body: JSON.stringify(answer.body),
-    })
-    .where((eb) => eb.and(keyOf(request)))
-    .execute();
+  await updateAnswer.run(tx, {
+    ...keyOf(request),
+    status: BigInt(answer.status),
+    headers: JSON.stringify(answer.headers),
+    body: JSON.stringify(answer.body),
+  });
 }
 
 /** The oldest first, whole keys by their primary key: of one microsecond there may be many. */

@@ -43,7 +43,7 @@ function OneProduct({ id }: { id: string }) {
           <aside class="product-aside">
             <ProductPicture product={shown.product} />
             {mayWrite && <ProductUpload base={shown} onDone={product.load} />}
-            <ProductFacts product={shown.product} />
+            <ProductFacts product={shown.product} isWhole={!mayWrite} />
           </aside>
           {mayWrite && <ProductEditor base={shown} product={product} />}
         </div>
@@ -52,24 +52,33 @@ function OneProduct({ id }: { id: string }) {
   );
 }
 
-function ProductFacts({ product }: { product: Product }) {
+/** Whole for those who have no form that shows the rest. */
+function ProductFacts({ product, isWhole }: { product: Product; isWhole: boolean }) {
   return (
     <>
-      {product.description !== '' && <p>{product.description}</p>}
+      {isWhole && product.description !== '' && <p>{product.description}</p>}
       <dl class="facts">
-        <Fact name="Item">
-          <span class="mono">{product.item}</span>
-        </Fact>
-        <Fact name="Prices">{product.prices.map(formatMoney).join(', ') || 'none'}</Fact>
-        <Fact name="Tax class">{TAX_CLASS_LABELS[product.taxClass] ?? product.taxClass}</Fact>
-        {product.categories.length > 0 && (
-          <Fact name="Categories">{product.categories.join(', ')}</Fact>
-        )}
+        {isWhole && <FieldFacts product={product} />}
         <Fact name="Version">{product.version}</Fact>
         <Fact name="Changed">
           <RelativeTime atMs={Date.parse(product.updatedAt)} />
         </Fact>
       </dl>
+    </>
+  );
+}
+
+function FieldFacts({ product }: { product: Product }) {
+  return (
+    <>
+      <Fact name="Item">
+        <span class="mono">{product.item}</span>
+      </Fact>
+      <Fact name="Prices">{product.prices.map(formatMoney).join(', ') || 'none'}</Fact>
+      <Fact name="Tax class">{TAX_CLASS_LABELS[product.taxClass] ?? product.taxClass}</Fact>
+      {product.categories.length > 0 && (
+        <Fact name="Categories">{product.categories.join(', ')}</Fact>
+      )}
     </>
   );
 }
