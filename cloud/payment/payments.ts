@@ -23,8 +23,8 @@ export interface Payments {
   /** Stores the intent, calls the acquirer, stores the outcome; then the payment as it is. */
   carryOut(command: Command): Promise<PaymentView>;
   find(of: { readonly tenant: string; readonly paymentKey: string }): Promise<PaymentView>;
-  /** Makes a claimed call and stores what it brought. */
-  run(claimed: ClaimedCall): Promise<void>;
+  /** Makes a claimed call and stores what it brought; the payment, when that was its end. */
+  run(claimed: ClaimedCall): Promise<PaymentView | undefined>;
   /** Told when an operation waits for its next call. */
   onUnresolved(listener: (dueAt: bigint) => void): void;
 }
@@ -34,16 +34,17 @@ export function createPayments(deps: PaymentsDeps): Payments {
   const { clock, steps } = runtime;
   let unresolved: (dueAt: bigint) => void = () => {};
   // Who asks for the same while it is under way in this process waits for the same answer.
-  const running = new Map<string, Promise<void>>();
+  const running = new Map<string, Promise<PaymentView | undefined>>();
 
-  const run = async (claimed: ClaimedCall): Promise<void> => {
+  const run = async (claimed: ClaimedCall): Promise<PaymentView | undefined> => {
     steps.reach('payment.intent.stored');
     const outcome = await callAcquirer(deps, claimed);
     steps.reach('payment.answered');
     const stored = await storeOutcome(sql, { claimed, outcome, now: clock.nowMicros(), outbox });
     steps.reach('payment.outcome.stored');
     deps.committed();
-    if (stored) unresolved(stored.dueAt);
+    if (stored.kind === 'waiting') unresolved(stored.dueAt);
+    return stored.kind === 'ended' ? stored.view : undefined;
   };
   const find: Payments['find'] = async (of) => {
     const view = await findPayment(sql, of);
@@ -57,7 +58,8 @@ export function createPayments(deps: PaymentsDeps): Payments {
       const work = run(begun.call);
       running.set(name, work);
       try {
-        await work;
+        const view = await work;
+        if (view) return view;
       } finally {
         running.delete(name);
       }

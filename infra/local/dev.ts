@@ -6,6 +6,7 @@ import { enrolOnce, isEnrolled, type Login, readLogins } from './dev/enrolment.t
 import {
   cloudProcess,
   cloudUrl,
+  docsUrl,
   gatewayProcess,
   type House,
   mqttUrl,
@@ -14,6 +15,7 @@ import {
   pagesUrl,
   scannerProcess,
   sensorsProcess,
+  shopLog,
   shopProcess,
 } from './dev/house.ts';
 import { type DevOptions, HELP, parseOptions } from './dev/options.ts';
@@ -104,6 +106,7 @@ function startSimulation(
 function devFileOf(house: House, logins: readonly Login[]): DevFile {
   const urls = {
     console: `${cloudUrl(house)}/console/`,
+    docs: docsUrl(house),
     cloud: cloudUrl(house),
     mqtt: mqttUrl(house),
     gateway: pagesUrl(house),
@@ -111,10 +114,16 @@ function devFileOf(house: House, logins: readonly Login[]): DevFile {
   return { urls, ports: house.ports, logins };
 }
 
-function readyBlock(house: House, logins: readonly Login[]): string {
+function readyBlock(
+  house: House,
+  { options, logins }: { readonly options: DevOptions; readonly logins: readonly Login[] },
+): string {
+  const shop = `  shop      a customer orders and a storekeeper ships: ${shopLog(house)}`;
   const lines = [
     'READY',
     `  console   ${cloudUrl(house)}/console/`,
+    `  API       ${docsUrl(house)}`,
+    ...(options.simulate ? [shop] : []),
     `  MQTT      ${mqttUrl(house)}`,
     `  gateway   ${pagesUrl(house)}/v1/status`,
     ...logins.map((login) => `  login     ${login.username} / ${login.password}`),
@@ -149,7 +158,7 @@ async function main(): Promise<void> {
     const logins = await startHouse(house, options, children);
     if (children.isStopping) return;
     record.ready(devFileOf(house, logins));
-    process.stdout.write(`${readyBlock(house, logins)}\n`);
+    process.stdout.write(`${readyBlock(house, { options, logins })}\n`);
   } catch (error) {
     const isAsked = children.isStopping;
     await stop();

@@ -116,7 +116,7 @@ function aborted(signal: AbortSignal): Promise<never> {
 }
 
 describe('a change through the client', () => {
-  it('carries its key and the tag that it was made from, and repeats both after a 401', async () => {
+  it('carries its key and the tag it was made from, and repeats both after a 401', async () => {
     const client = await signedIn();
     answers = [
       () => new Response('', { status: 401 }),

@@ -60,17 +60,7 @@ interface Remembered {
 export function createApiClient(options: ApiClientOptions): ApiClient {
   const remembered = new Map<string, Remembered>();
 
-  const send = async (path: string, init: RequestInit, timeoutMs: number): Promise<Response> => {
-    const deadline = AbortSignal.timeout(timeoutMs);
-    const signal = init.signal ? AbortSignal.any([init.signal, deadline]) : deadline;
-    try {
-      return await options.fetch(path, { cache: 'no-store', ...init, signal });
-    } catch (cause) {
-      if (init.signal?.aborted) throw cause;
-      if (deadline.aborted) throw new AppError('DEADLINE_EXCEEDED', 'no answer in time', { cause });
-      throw new AppError('UNAVAILABLE', 'the cloud cannot be reached', { cause });
-    }
-  };
+  const send = createSender(options.fetch);
   const post = async (path: string, body: unknown): Promise<unknown> => {
     const headers = { 'content-type': 'application/json' };
     const init = { method: 'POST', headers, body: JSON.stringify(body) };
@@ -129,6 +119,23 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
       const answer = await sendSigned(path, init, CHANGE_TIMEOUT_MS);
       return (answer.status === 204 ? undefined : await readBody(answer)) as T;
     },
+  };
+}
+
+type Send = (path: string, init: RequestInit, timeoutMs: number) => Promise<Response>;
+
+/** Every request has a deadline; without an answer it is UNAVAILABLE or DEADLINE_EXCEEDED. */
+function createSender(fetch: ApiClientOptions['fetch']): Send {
+  return async (path: string, init: RequestInit, timeoutMs: number): Promise<Response> => {
+    const deadline = AbortSignal.timeout(timeoutMs);
+    const signal = init.signal ? AbortSignal.any([init.signal, deadline]) : deadline;
+    try {
+      return await fetch(path, { cache: 'no-store', ...init, signal });
+    } catch (cause) {
+      if (init.signal?.aborted) throw cause;
+      if (deadline.aborted) throw new AppError('DEADLINE_EXCEEDED', 'no answer in time', { cause });
+      throw new AppError('UNAVAILABLE', 'the cloud cannot be reached', { cause });
+    }
   };
 }
 

@@ -65,108 +65,127 @@ interface ServerFrame {
  * by the last cursor, or by the token with which the cloud said goodbye.
  */
 export function openLiveFeed(options: LiveFeedOptions): LiveFeed {
-  const { channel } = options;
-  const isLive = createObservable(false);
-  const listeners = new Set<LiveListener>();
-  let line: Line | 'opening' | undefined;
-  let place: { readonly cursor: string } | { readonly token: string } | undefined;
-  let failureCount = 0;
-  let retryTimer: ReturnType<typeof setTimeout> | undefined;
-  let openingTimer: ReturnType<typeof setTimeout> | undefined;
-  let lingerTimer: ReturnType<typeof setTimeout> | undefined;
-
-  const tell = (event: LiveEvent | undefined): void => {
-    for (const listener of [...listeners]) listener(event);
-  };
-  const open = async (): Promise<void> => {
-    if (line !== undefined || listeners.size === 0) return;
-    line = 'opening';
-    openingTimer = setTimeout(lose, OPENING_TIMEOUT_MS);
-    const ticket = await options.ticket().catch(() => undefined);
-    if (line !== 'opening') return;
-    // Why there is none, the page's own requests say.
-    if (ticket === undefined) return lose();
-    const opened: Line = {};
-    line = opened;
-    opened.socket = options.connect(ticket, {
-      onText(text) {
-        const frame = readFrame(text);
-        if (line === opened && frame) obey(frame);
-      },
-      onClose() {
-        if (line === opened) lose();
-      },
-    });
-  };
-  const drop = (): void => {
-    clearTimeout(openingTimer);
-    clearTimeout(retryTimer);
-    const dropped = line;
-    line = undefined;
-    isLive.set(false);
-    if (dropped !== undefined && dropped !== 'opening') dropped.socket?.close();
-  };
-  function lose(): void {
-    drop();
-    if (listeners.size === 0) return;
-    failureCount += 1;
-    retryTimer = setTimeout(open, backoffMs(failureCount, options.chance()));
-  }
-  const greet = (): void => {
-    const words = JSON.stringify(greeting(channel, place));
-    if (line !== undefined && line !== 'opening') line.socket?.send(words);
-  };
-  const obey = (frame: ServerFrame): void => {
-    if (frame.type === 'welcome') greet();
-    else if (frame.type === 'closing' && frame.resumeToken) place = { token: frame.resumeToken };
-    else if (frame.type === 'error') {
-      // The place itself may be what was refused.
-      place = undefined;
-      lose();
-    } else if (frame.channel !== channel) return;
-    else if (frame.type === 'subscribed') subscribed(frame.cursor);
-    else if (frame.type === 'event') {
-      if (frame.cursor) place = { cursor: frame.cursor };
-      tell(frame.event);
-    } else if (frame.type === 'gap') {
-      if (frame.to) place = { cursor: frame.to };
-      tell(undefined);
-    }
-  };
-  const subscribed = (cursor: string | undefined): void => {
-    clearTimeout(openingTimer);
-    failureCount = 0;
-    const isResumed = place !== undefined;
-    if (cursor) place = { cursor };
-    isLive.set(true);
-    if (!isResumed) tell(undefined);
-  };
-  return {
-    isLive,
-    follow(listener) {
-      clearTimeout(lingerTimer);
-      listeners.add(listener);
-      void open();
-      return () => {
-        listeners.delete(listener);
-        if (listeners.size === 0) lingerTimer = setTimeout(drop, LINGER_MS);
-      };
-    },
-    renew: () => void (line !== undefined && lose()),
-    stop() {
-      listeners.clear();
-      clearTimeout(lingerTimer);
-      drop();
-    },
-  };
+  return new ChannelFeed(options);
 }
 
-function greeting(
-  channel: string,
-  place: { readonly cursor: string } | { readonly token: string } | undefined,
-): object {
-  if (place && 'token' in place) return { type: 'resume', token: place.token };
-  return { type: 'subscribe', channel, ...place };
+type Timer = ReturnType<typeof setTimeout>;
+type Place = { readonly cursor: string } | { readonly token: string };
+
+class ChannelFeed implements LiveFeed {
+  readonly isLive = createObservable(false);
+  readonly #options: LiveFeedOptions;
+  readonly #listeners = new Set<LiveListener>();
+  #line: Line | undefined;
+  #place: Place | undefined;
+  #failureCount = 0;
+  #retryTimer: Timer | undefined;
+  #openingTimer: Timer | undefined;
+  #lingerTimer: Timer | undefined;
+
+  constructor(options: LiveFeedOptions) {
+    this.#options = options;
+  }
+
+  follow(listener: LiveListener): () => void {
+    clearTimeout(this.#lingerTimer);
+    this.#listeners.add(listener);
+    this.#open();
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size > 0) return;
+      this.#lingerTimer = setTimeout(() => this.#drop(), LINGER_MS);
+    };
+  }
+
+  renew(): void {
+    if (this.#line !== undefined) this.#lose();
+  }
+
+  stop(): void {
+    this.#listeners.clear();
+    clearTimeout(this.#lingerTimer);
+    this.#drop();
+  }
+
+  #open(): void {
+    if (this.#line !== undefined || this.#listeners.size === 0) return;
+    clearTimeout(this.#retryTimer);
+    const line: Line = {};
+    this.#line = line;
+    this.#openingTimer = setTimeout(() => this.#lose(), OPENING_TIMEOUT_MS);
+    this.#options.ticket().then(
+      (ticket) => this.#connect(line, ticket),
+      // Why there is none, the page's own requests say.
+      () => this.#lose(line),
+    );
+  }
+
+  #connect(line: Line, ticket: string): void {
+    if (this.#line !== line) return;
+    line.socket = this.#options.connect(ticket, {
+      onText: (text) => {
+        const frame = readFrame(text);
+        if (this.#line === line && frame) this.#obey(frame);
+      },
+      onClose: () => this.#lose(line),
+    });
+  }
+
+  /** This line, or whichever there is, ends; another one is tried while somebody follows. */
+  #lose(line = this.#line): void {
+    if (line !== this.#line) return;
+    this.#drop();
+    if (this.#listeners.size === 0) return;
+    this.#failureCount += 1;
+    const pauseMs = backoffMs(this.#failureCount, this.#options.chance());
+    this.#retryTimer = setTimeout(() => this.#open(), pauseMs);
+  }
+
+  #drop(): void {
+    clearTimeout(this.#openingTimer);
+    clearTimeout(this.#retryTimer);
+    const dropped = this.#line;
+    this.#line = undefined;
+    this.isLive.set(false);
+    dropped?.socket?.close();
+  }
+
+  #obey(frame: ServerFrame): void {
+    if (frame.type === 'welcome') this.#greet();
+    if (frame.type === 'closing' && frame.resumeToken) this.#place = { token: frame.resumeToken };
+    if (frame.type === 'error') {
+      // The place itself may be what was refused.
+      this.#place = undefined;
+      this.#lose();
+    }
+    if (frame.channel !== this.#options.channel) return;
+    if (frame.type === 'subscribed') this.#subscribed(frame.cursor);
+    if (frame.type === 'event') this.#tell(frame.event, frame.cursor);
+    if (frame.type === 'gap') this.#tell(undefined, frame.to);
+  }
+
+  #greet(): void {
+    const place = this.#place;
+    const isResumed = place !== undefined && 'token' in place;
+    const words = isResumed
+      ? { type: 'resume', token: place.token }
+      : { type: 'subscribe', channel: this.#options.channel, ...place };
+    this.#line?.socket?.send(JSON.stringify(words));
+  }
+
+  #subscribed(cursor: string | undefined): void {
+    clearTimeout(this.#openingTimer);
+    this.#failureCount = 0;
+    const isFirst = this.#place === undefined;
+    if (cursor) this.#place = { cursor };
+    this.isLive.set(true);
+    if (isFirst) this.#tell(undefined, cursor);
+  }
+
+  #tell(event: LiveEvent | undefined, cursor: string | undefined): void {
+    if (cursor) this.#place = { cursor };
+    for (const listener of [...this.#listeners]) listener(event);
+  }
 }
 
 function readFrame(text: string): ServerFrame | undefined {

@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { AGAIN_GAP_MS, backoffMs, POLL_BACKOFF_MS_MAX, POLL_INTERVAL_MS, startPoll } from './poll.ts';
+import {
+  AGAIN_GAP_MS,
+  backoffMs,
+  POLL_BACKOFF_MS_MAX,
+  POLL_INTERVAL_MS,
+  startPoll,
+} from './poll.ts';
 
 let page: EventTarget & { visibilityState: 'visible' | 'hidden' };
 let readCount: number;

@@ -10,8 +10,8 @@ export interface PollOptions<T> {
 
 export interface Poll {
   /**
-   * What is read has changed: reads it again as soon as the pause between two requests allows. After
-   * a failure the next attempt keeps its time.
+   * What is read has changed: reads it again as soon as the pause between two requests allows.
+   * After a failure the next attempt keeps its time.
    */
   again(): void;
   stop(): void;

@@ -135,7 +135,7 @@ test("a manager's price change beyond the bound is refused, and the page says wh
   const page = await signedIn('manager', 'products');
   await page.getByLabel('Search products').fill(ware.item);
   await page.getByTestId(`product-${ware.item}`).click();
-  const price = page.getByLabel('Price in EUR');
+  const price = page.getByLabel('Price in EUR', { exact: true });
   await price.fill('0.10');
   await page.getByRole('button', { name: 'Save' }).click();
   const refusal = page.getByTestId('refusal');

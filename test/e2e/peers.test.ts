@@ -7,20 +7,16 @@ import { rawCall } from '@holdfast/cloud/platform/peer/raw-call.fixture.ts';
 import { openFileSecrets } from '@holdfast/cloud/platform/secrets/secrets.file.ts';
 import type { Secrets } from '@holdfast/cloud/platform/secrets/secrets.ts';
 import { type CloudProcess, startCloud } from '@holdfast/cloud/process.ts';
-import { type CloudSettings, cloudSettingsSchema } from '@holdfast/cloud/settings.ts';
+import { cloudSettingsSchema } from '@holdfast/cloud/settings.ts';
 import { TARGET_NAMES, type TargetName } from '@holdfast/cloud/targets.ts';
-import { fetchServiceToken, wirePeers } from '@holdfast/cloud/wiring/peers.ts';
+import { fetchServiceToken } from '@holdfast/cloud/wiring/peers.ts';
 import type { Decoration } from '@holdfast/cloud/wiring/ports.ts';
 import { InventoryServiceService } from '@holdfast/shared/contracts/gen/holdfast/inventory/v1/inventory.ts';
 import type { Principal } from '@holdfast/shared/contracts/roles.ts';
-import {
-  SERVICE_CLIENT_SECRET_BYTES,
-  serviceClientSecretName,
-} from '@holdfast/shared/contracts/service-token.ts';
-import { unreachable } from '@holdfast/shared/lib/assert.ts';
 import type { OpenSql } from '@holdfast/shared/platform/sql/sql.ts';
 import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { askPeers, serviceSecret } from './asking-peers.ts';
 
 const runtime = testRuntime();
 const scope = { tenant: 'dev', actor: 'usr_1' };
@@ -79,28 +75,7 @@ async function orderAsking(
   auth: string,
   inventory: string,
 ): Promise<PeerClient<typeof InventoryServiceService>> {
-  const settings: CloudSettings = cloudSettingsSchema.parse({
-    dataDir,
-    peers: { auth, inventory },
-  });
-  const never = (): never => unreachable('not asked for on loopback' as never);
-  const peers = wirePeers({
-    targets: [],
-    settings,
-    runtime,
-    jwks: never,
-    issue: async (target) =>
-      fetchServiceToken({
-        url: auth,
-        target,
-        secret: await secrets.ensure(serviceClientSecretName(target), async () =>
-          runtime.random.bytes(SERVICE_CLIENT_SECRET_BYTES),
-        ),
-        nowMs: runtime.clock.now(),
-      }),
-    serverCertificate: never,
-    authorityCertificate: never,
-  });
+  const peers = askPeers({ secrets, runtime, peers: { auth, inventory } });
   undo.push(() => peers.close());
   return peers.client('order' as TargetName, 'inventory', InventoryServiceService);
 }
@@ -127,9 +102,7 @@ describe('services in processes of their own', () => {
     const person = `Bearer ${await signToken(secrets, boss)}`;
     const refused = await rawLevels(address, person);
     expect(refused?.metadata.get('holdfast-code')).toEqual(['TOKEN_INVALID']);
-    const secret = await secrets.ensure(serviceClientSecretName('order'), async () =>
-      runtime.random.bytes(SERVICE_CLIENT_SECRET_BYTES),
-    );
+    const secret = await serviceSecret(secrets, 'order', runtime);
     const target = 'order' as TargetName;
     const { token } = await fetchServiceToken({ url, target, secret, nowMs: Date.now() });
     const headers = { authorization: `Bearer ${token}` };

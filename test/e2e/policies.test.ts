@@ -1,11 +1,6 @@
-import {
-  committedBundle,
-  compilePolicies,
-  OPA,
-  testPolicies,
-} from '../../infra/local/policies.ts';
-import { whyNoGoTool } from '../../infra/local/stack/go-tool.ts';
 import { describe, expect, it } from 'vitest';
+import { committedBundle, compilePolicies, OPA, testPolicies } from '../../infra/local/policies.ts';
+import { whyNoGoTool } from '../../infra/local/stack/go-tool.ts';
 
 const why = whyNoGoTool(OPA);
 /** On two busy cores with an empty cache. */

@@ -10,6 +10,8 @@ import { ROOT } from './process.ts';
 
 const READY_TIMEOUT_MS = 90_000;
 const END_TIMEOUT_MS = 30_000;
+/** The first customers come before the first goods; each looks a few seconds after the last. */
+const SHOP_TIMEOUT_MS = 90_000;
 
 let home: string;
 let ports: { http: number; edgeLink: number; mqtt: number; pages: number };
@@ -32,7 +34,7 @@ afterAll(() => {
 
 interface DevFile {
   readonly pid: number;
-  readonly urls: { readonly console: string; readonly cloud: string; readonly mqtt: string };
+  readonly urls: Readonly<Record<'console' | 'docs' | 'cloud' | 'mqtt' | 'gateway', string>>;
   readonly ports: Readonly<Record<string, number>>;
   readonly pids: Readonly<Record<string, number>>;
   readonly logins: readonly { readonly username: string; readonly password: string }[];
@@ -155,6 +157,7 @@ interface List<T> {
 interface Gateway {
   readonly id: string;
   readonly state: string;
+  readonly lanes: readonly { readonly lane: string; readonly cloud: { readonly held: number } }[];
 }
 
 const deviceIds = async (file: DevFile): Promise<readonly string[]> => {
@@ -168,15 +171,52 @@ const connectedGateway = (file: DevFile): Promise<Gateway> =>
     return items.find(({ state }) => state === 'connected');
   });
 
+/** The scripted customer's order, from stock that the scanner received, was paid and shipped. */
+async function expectWorkingShop(file: DevFile): Promise<void> {
+  const fulfilled = await eventually(
+    'an order that is fulfilled',
+    async () => {
+      const { items } = await api<List<Order>>(file, '/v1/orders?state=fulfilled');
+      return items[0];
+    },
+    SHOP_TIMEOUT_MS,
+  );
+  // Nobody but the gateway's scanner tells of stock here, and nothing is sold that it did not tell.
+  const { items } = await api<List<Gateway>>(file, '/v1/gateways');
+  const stock = items.flatMap(({ lanes }) => lanes.filter(({ lane }) => lane === 'stock'));
+  expect(stock.map(({ cloud }) => cloud.held > 0)).toEqual([true]);
+  for (const { item } of fulfilled.lines) {
+    const levels = await api<List<object>>(file, `/v1/stock?item=${item}`);
+    expect(levels.items).toMatchObject([{ site: fulfilled.sites[0], frozen: false }]);
+  }
+  const { story } = await api<{ story: readonly StoryEntry[] }>(
+    file,
+    `/v1/orders/${fulfilled.id}/why`,
+  );
+  const types = story.flatMap(({ type }) => type ?? []);
+  const states = ['placed', 'reserved', 'authorised', 'confirmed'];
+  expect(types.slice(0, 4)).toEqual(states.map((state) => `order.${state}.v1`));
+  expect(types.at(-1)).toBe('order.fulfilled.v1');
+}
+
+interface Order {
+  readonly id: string;
+  readonly sites: readonly string[];
+  readonly lines: readonly { readonly item: string }[];
+}
+interface StoryEntry {
+  readonly type?: string;
+}
+
 let firstGateway: Gateway;
 
 describe('npm start', () => {
-  it('prints one block with READY, and readings of its recording are there', async () => {
+  it('prints one block with READY, readings come in, and the shop sells and ships', async () => {
     const run = start();
     const file = await run.ready();
-    const { console, cloud, mqtt } = file.urls;
+    const { console, docs, cloud, mqtt } = file.urls;
     expect(run.stdout).toMatch(/^READY\n( {2}\S.*\n)+$/);
-    for (const word of [console, mqtt, ...file.logins.map(({ password }) => password)]) {
+    for (const word of [console, docs, mqtt, ...file.logins.map(({ password }) => password)]) {
       expect(run.stdout).toContain(word);
     }
     expect([cloud, mqtt]).toEqual([
@@ -184,12 +224,15 @@ describe('npm start', () => {
       `mqtt://127.0.0.1:${ports.mqtt}`,
     ]);
     expect(file.pid).toBe(run.pid);
-    expect(Object.keys(file.pids)).toEqual(['cloud', 'gateway', 'sensors', 'scanner']);
+    expect(Object.keys(file.pids)).toEqual(['cloud', 'gateway', 'sensors', 'scanner', 'shop']);
     expect(statSync(devFilePath()).mode & 0o777).toBe(0o600);
     await eventually('readings of the recording', async () =>
       (await deviceIds(file)).some((id) => id.startsWith('cold-01-')),
     );
-    expect((await fetch(console)).headers.get('content-type')).toMatch(/^text\/html/);
+    for (const page of [console, docs]) {
+      expect((await fetch(page)).headers.get('content-type')).toMatch(/^text\/html/);
+    }
+    await expectWorkingShop(file);
     firstGateway = await connectedGateway(file);
 
     const second = new Start();

@@ -40,7 +40,6 @@ beforeAll(async () => {
   );
 });
 afterAll(async () => {
-  for (const n of ['east','west']) { const r = await fetch(shop.url(n)+'/metrics').catch(()=>undefined); if (r) (await import('node:fs')).writeFileSync('/tmp/two-'+n+'.metrics', await r.text()); (await import('node:fs')).writeFileSync('/tmp/two-'+n+'.log', shop.processes.get(n)!.log()); }
   await shop?.close();
   if (dir) rmSync(dir, { recursive: true, force: true });
 });
@@ -74,9 +73,7 @@ test('two processes of order, inventory and payment sell what there is, once', a
       ids.push(await placedBy(await postOrder(doors[(at + nr) % doors.length]!, order)));
     }
   };
-  const t0=performance.now();
   await Promise.all(Array.from({ length: CLIENTS }, (_, at) => client(at)));
-  console.log('placed', performance.now()-t0);
   expect(new Set(ids).size).toBe(ORDERS);
 
   for (const live of watchers) {
@@ -86,7 +83,6 @@ test('two processes of order, inventory and payment sell what there is, once', a
       60_000,
     );
   }
-  console.log('ended', performance.now()-t0);
   const [east, west] = watchers.map((live) => ids.map((id) => endOf(live, id)));
   expect(east).toEqual(west);
   const sold = east!.filter((state) => state === 'confirmed').length;

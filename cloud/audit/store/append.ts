@@ -1,4 +1,6 @@
+import { assert } from '@holdfast/shared/lib/assert.ts';
 import { rowBatches } from '@holdfast/shared/lib/row-batches.ts';
+import { statement } from '@holdfast/shared/platform/sql/statement.ts';
 import type { Transaction } from 'kysely';
 import {
   CHAIN_START,
@@ -40,7 +42,7 @@ export async function appendEntries(
     });
     end = { length: index, hash };
   }
-  for (const some of rowBatches(rows)) await tx.insertInto('audit_entries').values(some).execute();
+  for (const some of rowBatches(rows)) await insertEntries.run(tx, { rows: some });
   await moveEnd(tx, chain, end);
 }
 
@@ -50,26 +52,41 @@ export async function appendEntries(
  * scan a small table on PostgreSQL and make neighbours of all chains.
  */
 async function takeEnd(tx: Transaction<AuditTables>, chain: ChainName): Promise<ChainEnd> {
-  return tx
+  const [end] = await touchChain.all(tx, { ...chain, ...CHAIN_START });
+  assert(end, 'a row that was written is there');
+  return end;
+}
+
+type ChainRow = AuditTables['audit_chains'];
+
+const touchChain = statement<AuditTables, ChainRow>()((db, row) =>
+  db
     .insertInto('audit_chains')
-    .values({ ...chain, ...CHAIN_START })
+    .values(row)
     .onConflict((conflict) =>
       conflict
         .columns(['service', 'partition'])
         .doUpdateSet((eb) => ({ length: eb.ref('audit_chains.length') })),
     )
-    .returning(['length', 'hash'])
-    .executeTakeFirstOrThrow();
-}
+    .returning(['length', 'hash']),
+);
+
+const moveChain = statement<AuditTables, ChainRow>()((db, { service, partition, ...end }) =>
+  db
+    .updateTable('audit_chains')
+    .set(end)
+    .where('service', '=', service)
+    .where('partition', '=', partition),
+);
+
+const insertEntries = statement<AuditTables, { readonly rows: readonly AuditRow[] }>()(
+  (db, { rows }) => db.insertInto('audit_entries').values(rows),
+);
 
 async function moveEnd(
   tx: Transaction<AuditTables>,
   chain: ChainName,
   end: ChainEnd,
 ): Promise<void> {
-  await tx
-    .insertInto('audit_chains')
-    .values({ ...chain, ...end })
-    .onConflict((conflict) => conflict.columns(['service', 'partition']).doUpdateSet({ ...end }))
-    .execute();
+  await moveChain.run(tx, { ...chain, ...end });
 }

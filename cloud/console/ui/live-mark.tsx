@@ -8,7 +8,7 @@ export function LiveMark({ isLive }: { isLive: boolean }) {
   const down = useObservable(useConsole().watch.connection).kind === 'down';
   const state = down ? 'down' : isLive ? 'live' : 'polling';
   return (
-    <span data-testid="live-mark" data-state={state}>
+    <span class="live-mark" data-testid="live-mark" data-state={state}>
       {state === 'live' && <span class="quiet small">shown as it happens</span>}
       {state === 'polling' && (
         <StatusBadge tone="warn">Not live, asking every {NOT_LIVE_PAUSE_MS / 1_000} s</StatusBadge>

@@ -38,46 +38,7 @@ export function MovementForm({ levels, level, onClose, onDone }: MovementFormPro
             ))}
           </select>
         </label>
-        <div class="form-fields">
-          <NameField
-            label="Site"
-            value={draft.site}
-            known={levels.map(({ site }) => site)}
-            onText={(site) => set({ site })}
-          />
-          <NameField
-            label="Item"
-            value={draft.item}
-            known={levels.map(({ item }) => item)}
-            onText={(item) => set({ item })}
-          />
-          <label class="field">
-            <span class="field-label">Quantity</span>
-            <input
-              class="input numeric"
-              inputMode="numeric"
-              required
-              value={draft.quantity}
-              onInput={(event) => set({ quantity: event.currentTarget.value })}
-            />
-          </label>
-          {draft.kind === 'transfer' && (
-            <NameField
-              label="To the site"
-              value={draft.toSite}
-              known={levels.map(({ site }) => site)}
-              onText={(toSite) => set({ toSite })}
-            />
-          )}
-          <label class="field">
-            <span class="field-label">Why (optional)</span>
-            <input
-              class="input"
-              value={draft.reason}
-              onInput={(event) => set({ reason: event.currentTarget.value })}
-            />
-          </label>
-        </div>
+        <MovementFields draft={draft} levels={levels} onChange={set} />
         {wrong && (
           <p class="notice notice-bad" role="alert">
             The quantity must be a whole number.
@@ -94,6 +55,57 @@ export function MovementForm({ levels, level, onClose, onDone }: MovementFormPro
         </div>
       </form>
     </Dialog>
+  );
+}
+
+interface MovementFieldsProps {
+  readonly draft: MovementDraft;
+  readonly levels: readonly StockLevel[];
+  readonly onChange: (part: Partial<MovementDraft>) => void;
+}
+
+function MovementFields({ draft, levels, onChange: set }: MovementFieldsProps) {
+  return (
+    <div class="form-fields">
+      <NameField
+        label="Site"
+        value={draft.site}
+        known={levels.map(({ site }) => site)}
+        onText={(site) => set({ site })}
+      />
+      <NameField
+        label="Item"
+        value={draft.item}
+        known={levels.map(({ item }) => item)}
+        onText={(item) => set({ item })}
+      />
+      <label class="field">
+        <span class="field-label">Quantity</span>
+        <input
+          class="input numeric"
+          inputMode="numeric"
+          required
+          value={draft.quantity}
+          onInput={(event) => set({ quantity: event.currentTarget.value })}
+        />
+      </label>
+      {draft.kind === 'transfer' && (
+        <NameField
+          label="To the site"
+          value={draft.toSite}
+          known={levels.map(({ site }) => site)}
+          onText={(toSite) => set({ toSite })}
+        />
+      )}
+      <label class="field">
+        <span class="field-label">Why (optional)</span>
+        <input
+          class="input"
+          value={draft.reason}
+          onInput={(event) => set({ reason: event.currentTarget.value })}
+        />
+      </label>
+    </div>
   );
 }
 

@@ -55,7 +55,7 @@ export function Discrepancies() {
 }
 
 function differenceWords(difference: number): string {
-  if (difference === 0) return 'not known';
+  if (difference === 0) return 'how much is not known';
   return difference < 0
     ? `${formatCount(-difference)} missing`
     : `${formatCount(difference)} too much`;
@@ -120,16 +120,16 @@ export function ParkedMessages() {
       {data?.items.length === 0 && <p class="quiet">Every message could be read.</p>}
       {data && data.items.length > 0 && (
         <p class="quiet small">
-          {formatPlural(data.items.length, 'message', 'messages')} of gateways that could not be
-          read and were set aside. Each freezes its item until its discrepancy is resolved.
+          {formatPlural(data.items.length, 'message', 'messages')} of gateways could not be read.
+          Each freezes its item until its discrepancy is resolved.
         </p>
       )}
       <ul class="troubles">
         {data?.items.map((each) => (
           <li key={each.id} class="trouble card">
             <p>
-              <strong class="mono">{each.item ?? 'no item'}</strong> at {each.site ?? 'no site'}:{' '}
-              {sentence(each.detail || each.reason)}
+              <strong class="mono">{each.item ?? 'no item'}</strong> at {each.site ?? 'no site'}
+              {`: ${sentence(each.detail || each.reason)}`}
             </p>
             <p class="quiet small numeric">
               {each.gatewayId ?? 'no gateway'}

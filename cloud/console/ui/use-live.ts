@@ -4,7 +4,7 @@ import { type FollowedPoll, usePoll } from '@holdfast/shared/ui/use-poll.ts';
 import { useEffect, useRef } from 'preact/hooks';
 import { useConsole } from './console-context.ts';
 
-/** While changes are told, the page still looks by itself: some steps have no event of their own. */
+/** While changes are told, the page still looks by itself: some steps have no event. */
 const LIVE_PAUSE_MS = 10_000;
 export const NOT_LIVE_PAUSE_MS = 2_000;
 

@@ -55,7 +55,8 @@ export function useProduct(id: string) {
       }
     });
     if (!isOvertaken(refused)) return saved !== undefined && (await load()) !== undefined;
-    const newest = await readProduct(api, id);
+    const newest = await readProduct(api, id).catch((error: unknown) => setFailure(error));
+    if (!newest) return false;
     // The first attempt was done, and only its answer was lost.
     if (fieldChanges(fields, newest.product).length === 0) {
       change.clear();

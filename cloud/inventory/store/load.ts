@@ -1,3 +1,4 @@
+import { statement } from '@holdfast/shared/platform/sql/statement.ts';
 import type { Transaction } from 'kysely';
 import type { Command, MoveCommand } from '../domain/command.ts';
 import { discrepancyOf } from '../domain/discrepancies.ts';
@@ -26,6 +27,11 @@ const LEVEL_COLUMNS = [
 ];
 /** Ids of one statement; the rest is asked for by the next. */
 const IDS_MAX = 500;
+
+interface TenantsOwn {
+  readonly tenant: string;
+  readonly ids: readonly string[];
+}
 
 /** What the commands of one tenant need to know, in as few statements as there are tables. */
 export async function load(tx: Tx, tenant: string, commands: readonly Command[]): Promise<Loaded> {
@@ -64,15 +70,26 @@ async function loadReservations(
     'reservationId' in command ? [command.reservationId] : [],
   );
   return inPieces(ids, async (some) => {
-    const rows = await tx
-      .selectFrom('reservations')
-      .select(RESERVATION_COLUMNS)
-      .where('tenant', '=', tenant)
-      .where('id', 'in', some)
-      .execute();
+    const rows = await selectReservations.all(tx, { tenant, ids: some });
     return rows.map(reservationOf);
   });
 }
+
+const selectReservations = statement<InventoryTables, TenantsOwn>()((db, { tenant, ids }) =>
+  db
+    .selectFrom('reservations')
+    .select(RESERVATION_COLUMNS)
+    .where('tenant', '=', tenant)
+    .where('id', 'in', ids),
+);
+
+const selectLevels = statement<InventoryTables, TenantsOwn>()((db, { tenant, ids }) =>
+  db
+    .selectFrom('levels')
+    .select(LEVEL_COLUMNS)
+    .where('tenant', '=', tenant)
+    .where('item', 'in', ids),
+);
 
 async function loadLevels(
   tx: Tx,
@@ -80,12 +97,7 @@ async function loadLevels(
   items: readonly string[],
 ): Promise<readonly LevelRecord[]> {
   return inPieces(items, async (some) => {
-    const rows = await tx
-      .selectFrom('levels')
-      .select(LEVEL_COLUMNS)
-      .where('tenant', '=', tenant)
-      .where('item', 'in', some)
-      .execute();
+    const rows = await selectLevels.all(tx, { tenant, ids: some });
     return rows.map(levelOf);
   });
 }

@@ -1,7 +1,9 @@
+import { assert } from '@holdfast/shared/lib/assert.ts';
 import { rowBatches } from '@holdfast/shared/lib/row-batches.ts';
-import type { Transaction } from 'kysely';
+import { statement } from '@holdfast/shared/platform/sql/statement.ts';
+import type { Insertable, Transaction } from 'kysely';
 import type { Outbox } from '../../platform/outbox/outbox.ts';
-import { recordAudit } from '../../platform/outbox/record-audit.ts';
+import { auditEvent } from '../../platform/outbox/record-audit.ts';
 import type { DiscrepancyRecord } from '../domain/records.ts';
 import type { Changes } from '../domain/working-set.ts';
 import { discrepancyRow, legRow, levelRow, reservationRow } from './rows.ts';
@@ -20,7 +22,7 @@ export async function save(tx: Tx, changes: Changes, options: SaveOptions): Prom
   if (changes.levels.length > 0) await saveLevels(tx, changes.levels);
   await saveReservations(tx, changes, now);
   for (const some of rowBatches(changes.legs.map((leg) => legRow(leg, now)))) {
-    await tx.insertInto('movements').values(some).execute();
+    await insertMovements.run(tx, { rows: some });
   }
   const opened = await openDiscrepancies(tx, changes.opened, now);
   for (const { tenant, id } of changes.resolved) {
@@ -31,49 +33,64 @@ export async function save(tx: Tx, changes: Changes, options: SaveOptions): Prom
       .where('id', '=', id)
       .execute();
   }
-  await outbox.enqueueAll(tx, [...changes.events, ...opened.map(openedEvent)]);
-  for (const { tenant, entry } of changes.audits) await recordAudit(tx, { outbox, tenant, entry });
+  const audits = changes.audits.map(({ tenant, entry }) => auditEvent(tenant, entry));
+  await outbox.enqueueAll(tx, [...changes.events, ...opened.map(openedEvent), ...audits]);
 }
 
 async function saveLevels(tx: Tx, levels: Changes['levels']): Promise<void> {
-  const { revision } = await tx
+  const [ledger] = await nextRevision.all(tx, {});
+  assert(ledger, 'the ledger has its row');
+  const rows = levels.map((level) => levelRow(level, ledger.revision));
+  for (const some of rowBatches(rows)) await storeLevels.run(tx, { rows: some });
+}
+
+type Rows<T extends keyof InventoryTables> = {
+  readonly rows: readonly Insertable<InventoryTables[T]>[];
+};
+
+const nextRevision = statement<InventoryTables, object>()((db) =>
+  db
     .updateTable('ledger')
     .set((row) => ({ revision: row('revision', '+', 1n) }))
-    .returning('revision')
-    .executeTakeFirstOrThrow();
-  for (const some of rowBatches(levels.map((level) => levelRow(level, revision)))) {
-    await tx
-      .insertInto('levels')
-      .values(some)
-      .onConflict((conflict) =>
-        conflict.columns(['tenant', 'item', 'site']).doUpdateSet((row) => ({
-          on_hand: row.ref('excluded.on_hand'),
-          reserved: row.ref('excluded.reserved'),
-          sold: row.ref('excluded.sold'),
-          frozen: row.ref('excluded.frozen'),
-          version: row.ref('excluded.version'),
-          changed_at: row.ref('excluded.changed_at'),
-          revision: row.ref('excluded.revision'),
-        })),
-      )
-      .execute();
-  }
-}
+    .returning('revision'),
+);
+
+const storeLevels = statement<InventoryTables, Rows<'levels'>>()((db, { rows }) =>
+  db
+    .insertInto('levels')
+    .values(rows)
+    .onConflict((conflict) =>
+      conflict.columns(['tenant', 'item', 'site']).doUpdateSet((row) => ({
+        on_hand: row.ref('excluded.on_hand'),
+        reserved: row.ref('excluded.reserved'),
+        sold: row.ref('excluded.sold'),
+        frozen: row.ref('excluded.frozen'),
+        version: row.ref('excluded.version'),
+        changed_at: row.ref('excluded.changed_at'),
+        revision: row.ref('excluded.revision'),
+      })),
+    ),
+);
+
+const storeReservations = statement<InventoryTables, Rows<'reservations'>>()((db, { rows }) =>
+  db
+    .insertInto('reservations')
+    .values(rows)
+    .onConflict((conflict) =>
+      conflict.columns(['tenant', 'id']).doUpdateSet((row) => ({
+        state: row.ref('excluded.state'),
+        changed_at: row.ref('excluded.changed_at'),
+      })),
+    ),
+);
+
+const insertMovements = statement<InventoryTables, Rows<'movements'>>()((db, { rows }) =>
+  db.insertInto('movements').values(rows),
+);
 
 async function saveReservations(tx: Tx, { reservations }: Changes, now: bigint): Promise<void> {
   const rows = reservations.map((reservation) => reservationRow(reservation, now));
-  for (const some of rowBatches(rows)) {
-    await tx
-      .insertInto('reservations')
-      .values(some)
-      .onConflict((conflict) =>
-        conflict.columns(['tenant', 'id']).doUpdateSet((row) => ({
-          state: row.ref('excluded.state'),
-          changed_at: row.ref('excluded.changed_at'),
-        })),
-      )
-      .execute();
-  }
+  for (const some of rowBatches(rows)) await storeReservations.run(tx, { rows: some });
 }
 
 /** Those that are new; one that was opened before stays as it is. */

@@ -1,5 +1,6 @@
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
+import { statement } from '@holdfast/shared/platform/sql/statement.ts';
 import type { Transaction } from 'kysely';
 import { type OperationKind, rulingOn, STATE_DURING } from '../domain/payment.ts';
 import {
@@ -45,6 +46,11 @@ export function begin(
 ): Promise<Begun> {
   const claim = drawClaim(options);
   return sql.transaction(async (tx) => {
+    if (command.kind === 'authorise') {
+      const payment = newPayment(command, { claim, state: 'authorising' });
+      // Nearly always the key is new, and nothing has to be looked for.
+      if (await isInserted(tx, payment)) return send(tx, command, { claim, payment });
+    }
     const found = await paymentOf(tx, command.paymentKey);
     checkSame(found, command);
     if (found && command.kind === 'refund' && (await isRefundKnown(tx, command))) {
@@ -55,7 +61,7 @@ export function begin(
       case 'answer':
         return { kind: 'answer' };
       case 'remember':
-        await insertPayment(tx, command, { claim, state: 'voided' });
+        if (!(await isInserted(tx, newPayment(command, { claim, state: 'voided' })))) throw taken();
         return { kind: 'answer' };
       case 'start':
         return start(tx, command, { claim, found });
@@ -76,9 +82,7 @@ export function begin(
 function checkSame(found: PaymentRow | undefined, command: Command): void {
   if (!found) return;
   if (found.tenant !== command.tenant) {
-    throw command.kind === 'authorise'
-      ? conflict('the payment key is taken')
-      : new AppError('NOT_FOUND', `there is no payment ${command.paymentKey}`);
+    throw new AppError('NOT_FOUND', `there is no payment ${command.paymentKey}`);
   }
   const { order, amount } = command;
   if (!order || !amount) return;
@@ -121,10 +125,17 @@ interface Starting {
 }
 
 async function start(tx: Tx, command: Command, { claim, found }: Starting): Promise<Begun> {
+  // It was there a moment ago: the transaction began before it came.
+  if (!found) throw taken();
+  return send(tx, command, { claim, payment: await moveOn(tx, command, found) });
+}
+
+async function send(
+  tx: Tx,
+  command: Command,
+  { claim, payment }: { readonly claim: Claim; readonly payment: PaymentRow },
+): Promise<Begun> {
   const { kind } = command;
-  const payment = found
-    ? await moveOn(tx, command, found)
-    : await insertPayment(tx, command, { claim, state: 'authorising' });
   const operation = operationRow(command, { claim, payment });
   await insertOperation(tx, operation);
   await insertAttempt(tx, claim, { operation, call: 'send' });
@@ -156,12 +167,11 @@ async function reserveRefund(tx: Tx, { amount }: Command, payment: PaymentRow): 
     .execute();
 }
 
-async function insertPayment(
-  tx: Tx,
+function newPayment(
   command: Command,
   { claim, state }: { claim: Claim; state: 'authorising' | 'voided' },
-): Promise<PaymentRow> {
-  const row: PaymentRow = {
+): PaymentRow {
+  return {
     payment_key: command.paymentKey,
     tenant: command.tenant,
     order_id: command.order?.orderId ?? '',
@@ -175,15 +185,22 @@ async function insertPayment(
     actor: command.actor,
     created_at: claim.now,
   };
-  // Without `on conflict` a neighbour's insert would fail the statement, and not be retried.
-  const { numInsertedOrUpdatedRows } = await tx
+}
+
+const insertPayment = statement<PaymentTables, PaymentRow>()((db, row) =>
+  db
     .insertInto('payments')
     .values(row)
-    .onConflict((conflicting) => conflicting.column('payment_key').doNothing())
-    .executeTakeFirst();
-  if (numInsertedOrUpdatedRows !== 1n)
-    throw new AppError('SQL_CONTENTION', 'the key was taken now');
-  return row;
+    .onConflict((conflicting) => conflicting.column('payment_key').doNothing()),
+);
+
+/** Without `on conflict` a neighbour's insert would fail the statement, and not be retried. */
+async function isInserted(tx: Tx, payment: PaymentRow): Promise<boolean> {
+  return (await insertPayment.run(tx, payment)) === 1n;
+}
+
+function taken(): AppError {
+  return new AppError('SQL_CONTENTION', 'the key was taken now');
 }
 
 function operationRow(
@@ -210,15 +227,18 @@ function operationRow(
 
 /** A Void that was refused may be asked again: the operation stays, and starts anew. */
 async function insertOperation(tx: Tx, operation: OperationRow): Promise<void> {
+  await beginOperation.run(tx, operation);
+}
+
+const beginOperation = statement<PaymentTables, OperationRow>()((db, operation) => {
   const { payment_key: _key, operation_id: _id, kind: _kind, ...anew } = operation;
-  await tx
+  return db
     .insertInto('operations')
     .values(operation)
     .onConflict((conflicting) =>
       conflicting.columns(['payment_key', 'operation_id']).doUpdateSet(anew),
-    )
-    .execute();
-}
+    );
+});
 
 /** The authorisation counts no more, whatever its answer will be; its Void goes out after it. */
 async function supersede(tx: Tx, { paymentKey }: Command, { now }: Claim): Promise<void> {

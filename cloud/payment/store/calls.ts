@@ -1,5 +1,6 @@
 import { prefixedId } from '@holdfast/shared/lib/ids.ts';
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
+import { statement } from '@holdfast/shared/platform/sql/statement.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { Transaction } from 'kysely';
 import type { PaymentTables } from './tables.ts';
@@ -42,20 +43,21 @@ export async function insertAttempt(
   claim: Claim,
   { operation, call }: { operation: OperationRow; call: 'send' | 'query' },
 ): Promise<void> {
-  await tx
-    .insertInto('attempts')
-    .values({
-      attempt_id: claim.attemptId,
-      payment_key: operation.payment_key,
-      operation_id: operation.operation_id,
-      call: call === 'send' ? operation.kind : 'query',
-      outcome: '',
-      detail: '',
-      started_at: claim.now,
-      ended_at: 0n,
-    })
-    .execute();
+  await storeAttempt.run(tx, {
+    attempt_id: claim.attemptId,
+    payment_key: operation.payment_key,
+    operation_id: operation.operation_id,
+    call: call === 'send' ? operation.kind : 'query',
+    outcome: '',
+    detail: '',
+    started_at: claim.now,
+    ended_at: 0n,
+  });
 }
+
+const storeAttempt = statement<PaymentTables, PaymentTables['attempts']>()((db, row) =>
+  db.insertInto('attempts').values(row),
+);
 
 /** Operations without the acquirer's word whose time has come, oldest first. */
 export function dueOperations(
@@ -124,10 +126,12 @@ export function claimCall(
   });
 }
 
-export function paymentOf(tx: Tx, paymentKey: string): Promise<PaymentRow | undefined> {
-  return tx
-    .selectFrom('payments')
-    .selectAll()
-    .where('payment_key', '=', paymentKey)
-    .executeTakeFirst();
+export async function paymentOf(tx: Tx, paymentKey: string): Promise<PaymentRow | undefined> {
+  const [found] = await selectPayment.all(tx, { paymentKey });
+  return found;
 }
+
+const selectPayment = statement<PaymentTables, { readonly paymentKey: string }>()(
+  (db, { paymentKey }) =>
+    db.selectFrom('payments').selectAll().where('payment_key', '=', paymentKey),
+);

@@ -1,12 +1,15 @@
+import type { EventType } from '@holdfast/shared/contracts/events.ts';
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
+import { statement } from '@holdfast/shared/platform/sql/statement.ts';
 import type { Transaction } from 'kysely';
-import type { Outbox } from '../../platform/outbox/outbox.ts';
-import { recordAudit } from '../../platform/outbox/record-audit.ts';
+import type { Outbox, OutboxEvent } from '../../platform/outbox/outbox.ts';
+import { auditEvent } from '../../platform/outbox/record-audit.ts';
 import { entriesOf, type Posting } from '../domain/ledger.ts';
 import { nextStep, type Report } from '../domain/resolution.ts';
 import { type Settlement, settle } from '../domain/settlement.ts';
 import { insertCleanup } from './begin.ts';
 import { type ClaimedCall, type OperationRow, type PaymentRow, paymentOf } from './calls.ts';
+import { type PaymentView, viewOf } from './payments.ts';
 import type { PaymentTables } from './tables.ts';
 
 type Tx = Transaction<PaymentTables>;
@@ -24,8 +27,12 @@ export interface Outcome {
   readonly outbox: Outbox;
 }
 
-/** After it, what the operation waits for; undefined when nothing. */
-export type Stored = { readonly dueAt: bigint } | undefined;
+export type Stored =
+  /** The acquirer's word counted, and this is the payment now. */
+  | { readonly kind: 'ended'; readonly view: PaymentView }
+  | { readonly kind: 'waiting'; readonly dueAt: bigint }
+  /** Another's word counted before, or another goes on with it. */
+  | { readonly kind: 'passed' };
 
 /**
  * Stores what a call brought. The acquirer's word counts once, whoever brings it; anything else
@@ -35,14 +42,19 @@ export function storeOutcome(sql: Sql<PaymentTables>, stored: Outcome): Promise<
   const { claimed, outcome } = stored;
   return sql.transaction(async (tx) => {
     await endAttempt(tx, stored);
-    const operation = await pendingOperation(tx, claimed.operation);
-    const payment = await paymentOf(tx, claimed.operation.payment_key);
-    if (!operation || !payment) return undefined;
+    const { payment_key: key } = claimed.operation;
     if (outcome.kind !== 'open') {
-      await applyWord(tx, stored, { operation, payment, outcome });
-      return undefined;
+      const operation = await takeWord(tx, stored, outcome);
+      const payment = operation && (await paymentOf(tx, key));
+      if (!operation || !payment) return { kind: 'passed' };
+      const after = await applyWord(tx, stored, { operation, payment, outcome });
+      return { kind: 'ended', view: await viewOf(tx, after) };
     }
-    if (operation.due_at !== claimed.leaseUntil) return undefined;
+    const operation = await pendingOperation(tx, claimed.operation);
+    const payment = await paymentOf(tx, key);
+    if (!operation || !payment || operation.due_at !== claimed.leaseUntil) {
+      return { kind: 'passed' };
+    }
     return moveOn(tx, stored, { operation, payment, report: outcome.report });
   });
 }
@@ -51,12 +63,46 @@ async function endAttempt(tx: Tx, { claimed, outcome, now }: Outcome): Promise<v
   const shown = outcome.kind === 'open' ? outcome.report.outcome : outcome.kind;
   const detail =
     outcome.kind === 'open' ? outcome.detail : outcome.kind === 'declined' ? outcome.code : '';
-  await tx
-    .updateTable('attempts')
-    .set({ outcome: shown, detail, ended_at: now })
-    .where('attempt_id', '=', claimed.attemptId)
-    .execute();
+  await updateAttempt.run(tx, {
+    ...{ attemptId: claimed.attemptId, outcome: shown, detail, ended_at: now },
+  });
 }
+
+type AttemptEnd = Pick<PaymentTables['attempts'], 'outcome' | 'detail' | 'ended_at'>;
+
+const updateAttempt = statement<PaymentTables, AttemptEnd & { readonly attemptId: string }>()(
+  (db, { attemptId, ...end }) =>
+    db.updateTable('attempts').set(end).where('attempt_id', '=', attemptId),
+);
+
+/** Ends the operation as the acquirer said, unless it was ended before. */
+async function takeWord(
+  tx: Tx,
+  { claimed, now }: Outcome,
+  outcome: Applying['outcome'],
+): Promise<OperationRow | undefined> {
+  const { payment_key: key, operation_id: id } = claimed.operation;
+  const code = outcome.kind === 'declined' ? outcome.code : '';
+  const [ended] = await endOperation.all(tx, {
+    ...{ key, id, state: outcome.kind, code, ended_at: now },
+  });
+  return ended;
+}
+
+type OperationEnd = Pick<OperationRow, 'state' | 'code' | 'ended_at'>;
+
+const endOperation = statement<
+  PaymentTables,
+  OperationEnd & { readonly key: string; readonly id: string }
+>()((db, { key, id, ...end }) =>
+  db
+    .updateTable('operations')
+    .set(end)
+    .where('payment_key', '=', key)
+    .where('operation_id', '=', id)
+    .where('state', '=', 'pending')
+    .returningAll(),
+);
 
 function pendingOperation(tx: Tx, claimed: OperationRow): Promise<OperationRow | undefined> {
   return tx
@@ -74,21 +120,17 @@ interface Applying {
   readonly outcome: Exclude<CallOutcome, { kind: 'open' }>;
 }
 
-async function applyWord(tx: Tx, stored: Outcome, applying: Applying): Promise<void> {
+/** What the word of an operation that has just ended does to the payment; the payment after it. */
+async function applyWord(tx: Tx, stored: Outcome, applying: Applying): Promise<PaymentRow> {
   const { operation, payment, outcome } = applying;
   const { kind } = operation;
   const code = outcome.kind === 'declined' ? outcome.code : '';
   const isHeld = kind === 'void' && (await isAuthorised(tx, payment.payment_key));
   const settlement = settle({ kind, word: outcome.kind, state: payment.state, isHeld });
-  await tx
-    .updateTable('operations')
-    .set({ state: outcome.kind, code, ended_at: stored.now })
-    .where('payment_key', '=', operation.payment_key)
-    .where('operation_id', '=', operation.operation_id)
-    .execute();
-  await updatePayment(tx, applying, { settlement, code });
+  const after = await changePayment(tx, applying, { settlement, code });
   if (settlement.posting) await post(tx, settlement.posting, { ...applying, now: stored.now });
   await tell(tx, stored, { ...applying, settlement, code });
+  return after;
 }
 
 async function isAuthorised(tx: Tx, paymentKey: string): Promise<boolean> {
@@ -101,11 +143,11 @@ async function isAuthorised(tx: Tx, paymentKey: string): Promise<boolean> {
   return row?.state === 'done';
 }
 
-async function updatePayment(
+async function changePayment(
   tx: Tx,
   { operation, payment, outcome }: Applying,
   { settlement, code }: { settlement: Settlement; code: string },
-): Promise<void> {
+): Promise<PaymentRow> {
   const { minor_units: amount, kind } = operation;
   const refund =
     kind !== 'refund'
@@ -114,12 +156,20 @@ async function updatePayment(
         ? { refunded: payment.refunded + amount }
         : { refund_reserved: payment.refund_reserved - amount };
   const declined = settlement.event === 'declined' ? { decline_code: code } : {};
-  await tx
-    .updateTable('payments')
-    .set({ state: settlement.state, ...refund, ...declined })
-    .where('payment_key', '=', payment.payment_key)
-    .execute();
+  const after: PaymentRow = { ...payment, state: settlement.state, ...refund, ...declined };
+  const { payment_key: key, state, decline_code, refund_reserved, refunded } = after;
+  await updatePayment.run(tx, { key, state, decline_code, refund_reserved, refunded });
+  return after;
 }
+
+const updatePayment = statement<
+  PaymentTables,
+  Pick<PaymentRow, 'state' | 'decline_code' | 'refund_reserved' | 'refunded'> & {
+    readonly key: string;
+  }
+>()((db, { key, ...changed }) =>
+  db.updateTable('payments').set(changed).where('payment_key', '=', key),
+);
 
 async function post(
   tx: Tx,
@@ -136,8 +186,13 @@ async function post(
     minor_units: entry.minorUnits,
     at: now,
   }));
-  await tx.insertInto('ledger_entries').values(rows).execute();
+  await insertEntries.run(tx, { rows });
 }
+
+const insertEntries = statement<
+  PaymentTables,
+  { readonly rows: readonly PaymentTables['ledger_entries'][] }
+>()((db, { rows }) => db.insertInto('ledger_entries').values(rows));
 
 interface Telling extends Pick<Applying, 'operation' | 'payment'> {
   readonly settlement: Settlement;
@@ -146,38 +201,39 @@ interface Telling extends Pick<Applying, 'operation' | 'payment'> {
 
 /** The event for the others and the audit row, in the transaction of the change. */
 async function tell(tx: Tx, { outbox }: Outcome, telling: Telling): Promise<void> {
-  const { operation, payment, settlement, code } = telling;
+  const { operation, payment, settlement } = telling;
   if (!settlement.event) return;
   const { currency, order_id: orderId, payment_key: paymentKey, tenant } = payment;
   const minorUnits = Number(operation.minor_units);
-  const data = { paymentKey, orderId, amount: { currency, minorUnits } };
-  const about = { subject: paymentKey, tenant, actor: operation.actor, correlationId: orderId };
-  if (settlement.event === 'declined') {
-    const type = 'payment.declined.v1' as const;
-    await outbox.enqueue(tx, { ...about, type, data: { ...data, declineCode: code } });
-  } else if (settlement.event === 'refunded') {
-    const type = 'payment.refunded.v1' as const;
-    await outbox.enqueue(tx, {
-      ...about,
-      type,
-      data: { ...data, refundId: operation.operation_id },
-    });
-  } else {
-    await outbox.enqueue(tx, { ...about, type: `payment.${settlement.event}.v1`, data });
-  }
-  // A decline moves money only when it takes a hold back.
-  if (settlement.event === 'declined' && !settlement.posting) return;
-  await recordAudit(tx, {
-    outbox,
-    tenant,
-    entry: {
-      action: `payment.${settlement.event}`,
-      outcome: 'done',
-      actor: operation.actor,
-      resource: { kind: 'payment', id: paymentKey },
-      detail: { orderId, currency, minorUnits, operationId: operation.operation_id },
-    },
+  const { actor, operation_id: operationId } = operation;
+  const audit = auditEvent(tenant, {
+    action: `payment.${settlement.event}`,
+    outcome: 'done',
+    actor,
+    resource: { kind: 'payment', id: paymentKey },
+    detail: { orderId, currency, minorUnits, operationId },
   });
+  // A decline moves money only when it takes a hold back.
+  const isMoved = settlement.event !== 'declined' || settlement.posting !== undefined;
+  await outbox.enqueueAll(tx, [eventOf(telling, settlement.event), ...(isMoved ? [audit] : [])]);
+}
+
+function eventOf(
+  { operation, payment, code }: Telling,
+  event: NonNullable<Settlement['event']>,
+): OutboxEvent<EventType> {
+  const { currency, order_id: orderId, payment_key: paymentKey, tenant } = payment;
+  const amount = { currency, minorUnits: Number(operation.minor_units) };
+  const { actor, operation_id: refundId } = operation;
+  const about = { subject: paymentKey, tenant, actor, correlationId: orderId };
+  const data = { paymentKey, orderId, amount };
+  if (event === 'declined') {
+    return { ...about, type: 'payment.declined.v1', data: { ...data, declineCode: code } };
+  }
+  if (event === 'refunded') {
+    return { ...about, type: 'payment.refunded.v1', data: { ...data, refundId } };
+  }
+  return { ...about, type: `payment.${event}.v1`, data };
 }
 
 interface MovingOn extends Pick<Applying, 'operation' | 'payment'> {
@@ -191,9 +247,10 @@ async function moveOn(tx: Tx, stored: Outcome, { report, ...rest }: MovingOn): P
   const next = nextStep(tries, report);
   if (next.step === 'abandon') {
     const outcome = { kind: 'declined', code: 'unresolved' } as const;
+    await takeWord(tx, stored, outcome);
     await applyWord(tx, stored, { ...rest, outcome });
     await insertCleanup(tx, payment, stored.now);
-    return { dueAt: stored.now };
+    return { kind: 'waiting', dueAt: stored.now };
   }
   const dueAt = stored.now + BigInt(next.delayMs) * 1000n;
   await tx
@@ -202,5 +259,5 @@ async function moveOn(tx: Tx, stored: Outcome, { report, ...rest }: MovingOn): P
     .where('payment_key', '=', operation.payment_key)
     .where('operation_id', '=', operation.operation_id)
     .execute();
-  return { dueAt };
+  return { kind: 'waiting', dueAt };
 }

@@ -1,4 +1,5 @@
-import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
+import type { Reader, Sql } from '@holdfast/shared/platform/sql/sql.ts';
+import { statement } from '@holdfast/shared/platform/sql/statement.ts';
 import type { PaymentRow } from './calls.ts';
 import type { PaymentTables } from './tables.ts';
 
@@ -25,15 +26,23 @@ export function findPayment(
       .where('payment_key', '=', paymentKey)
       .where('tenant', '=', tenant)
       .executeTakeFirst();
-    if (!payment) return undefined;
-    const attempts = await db
+    return payment && viewOf(db, payment);
+  });
+}
+
+/** With the calls that were made for it. */
+export async function viewOf(db: Reader<PaymentTables>, payment: PaymentRow): Promise<PaymentView> {
+  const attempts = await selectAttempts.all(db, { paymentKey: payment.payment_key });
+  return { payment, attempts, isRefunding: payment.refund_reserved > payment.refunded };
+}
+
+const selectAttempts = statement<PaymentTables, { readonly paymentKey: string }>()(
+  (db, { paymentKey }) =>
+    db
       .selectFrom('attempts')
       .selectAll()
       .where('payment_key', '=', paymentKey)
       .orderBy('started_at')
       .orderBy('attempt_id')
-      .limit(ATTEMPTS_MAX)
-      .execute();
-    return { payment, attempts, isRefunding: payment.refund_reserved > payment.refunded };
-  });
-}
+      .limit(ATTEMPTS_MAX),
+);

@@ -23,8 +23,8 @@ export interface AppenderOptions {
   readonly file: TopicFile;
   readonly world: LogWorld;
   readonly writer: LogWriter;
-  /** Told of each commit, before its callers are. */
-  readonly onCommitted: () => void;
+  /** Told of each commit, before its callers are: where its records are. */
+  readonly onCommitted: (positions: readonly LogPosition[]) => void;
 }
 
 /**
@@ -84,7 +84,7 @@ export class Appender {
       return;
     }
     if (positions) {
-      onCommitted();
+      onCommitted(positions);
       this.#resolve(group, positions);
     } else this.#retryLater();
   }

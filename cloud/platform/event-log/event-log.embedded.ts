@@ -222,8 +222,10 @@ class EmbeddedLog implements EventLog {
       partitionCount: definition.partitionCount,
       compacted: definition.retention.kind === 'compact',
     });
-    const onCommitted = (): void => {
-      for (const subscription of subscriptions) subscription.notify();
+    const onCommitted = (positions: readonly LogPosition[]): void => {
+      if (subscriptions.size === 0) return;
+      const partitions = new Set(positions.map(({ partition }) => partition));
+      for (const subscription of subscriptions) subscription.notify(partitions);
     };
     const appender = new Appender({ file, world: this.#world, writer: this.#writer, onCommitted });
     const topic = { definition, file, appender, subscriptions };

@@ -62,8 +62,11 @@ export class TopicSubscription {
     this.rebalance();
   }
 
-  notify(): void {
-    for (const consumer of this.#consumers.values()) consumer.notify();
+  /** There may be new events in these partitions; in any when none is named. */
+  notify(partitions?: ReadonlySet<number>): void {
+    for (const [partition, consumer] of this.#consumers) {
+      if (!partitions || partitions.has(partition)) consumer.notify();
+    }
   }
 
   /** A commit found that the partition has passed to another member. */

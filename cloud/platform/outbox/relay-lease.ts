@@ -1,8 +1,27 @@
-import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
+import type { Sql, Technology } from '@holdfast/shared/platform/sql/sql.ts';
+import { statement } from '@holdfast/shared/platform/sql/statement.ts';
 import { type RawBuilder, sql, type Transaction } from 'kysely';
 import type { OutboxTables } from './outbox.ts';
 
 const NAME = 'relay';
+
+const NOW: Readonly<Record<Technology, RawBuilder<bigint>>> = {
+  postgres: sql<bigint>`(extract(epoch from clock_timestamp()) * 1000000)::bigint`,
+  sqlite: sql<bigint>`cast(unixepoch('subsec') * 1000000 as integer)`,
+};
+
+const renewAt = (now: RawBuilder<bigint>) =>
+  statement<OutboxTables, { readonly holder: string; readonly epoch: bigint }>()(
+    (db, { holder, epoch }) =>
+      db
+        .updateTable('outbox_lease')
+        .set({ renewed_at: now })
+        .where('name', '=', NAME)
+        .where('holder', '=', holder)
+        .where('epoch', '=', epoch),
+  );
+
+const RENEW = { postgres: renewAt(NOW.postgres), sqlite: renewAt(NOW.sqlite) };
 
 /**
  * The right to publish a service's outbox: one row, held by one relay at a time.
@@ -25,7 +44,7 @@ export class RelayLease {
 
   /** Takes or renews the lease; false when another relay holds it. */
   async hold(): Promise<boolean> {
-    const now = this.#now();
+    const now = NOW[this.#sql.technology];
     const length = BigInt(this.#leaseMs) * 1000n;
     const row = await this.#sql.transaction((tx) =>
       tx
@@ -59,14 +78,8 @@ export class RelayLease {
   /** Inside the transaction of what only the holder may do: renews, or tells that it was fenced. */
   async confirm(tx: Transaction<OutboxTables>): Promise<boolean> {
     if (this.#epoch === undefined) return false;
-    const { numUpdatedRows } = await tx
-      .updateTable('outbox_lease')
-      .set({ renewed_at: this.#now() })
-      .where('name', '=', NAME)
-      .where('holder', '=', this.#holder)
-      .where('epoch', '=', this.#epoch)
-      .executeTakeFirst();
-    return numUpdatedRows > 0n;
+    const renew = RENEW[this.#sql.technology];
+    return (await renew.run(tx, { holder: this.#holder, epoch: this.#epoch })) > 0n;
   }
 
   /** Others may take it at once. */
@@ -83,11 +96,5 @@ export class RelayLease {
         .where('epoch', '=', epoch)
         .execute(),
     );
-  }
-
-  #now(): RawBuilder<bigint> {
-    return this.#sql.technology === 'postgres'
-      ? sql<bigint>`(extract(epoch from clock_timestamp()) * 1000000)::bigint`
-      : sql<bigint>`cast(unixepoch('subsec') * 1000000 as integer)`;
   }
 }

@@ -51,8 +51,11 @@ export function openWebSockets({ tickets, runtime, ...options }: WebSocketsOptio
     }
     return tickets.redeem(url.searchParams.get('ticket') ?? undefined);
   };
-  const begin = (webSocket: WebSocket, principal: Awaited<ReturnType<typeof admit>>): void => {
-    const socket = frameSocket(webSocket);
+  const begin = (
+    webSocket: WebSocket,
+    { principal, stream }: { principal: Awaited<ReturnType<typeof admit>>; stream: Duplex },
+  ): void => {
+    const socket = frameSocket(webSocket, stream);
     const connection = openConnection({ socket, principal, channels, runtime });
     open.set(webSocket, connection);
     gauge.set(open.size);
@@ -75,7 +78,9 @@ export function openWebSockets({ tickets, runtime, ...options }: WebSocketsOptio
       socket.on('error', () => socket.destroy());
       admit(request).then(
         (principal) =>
-          server.handleUpgrade(request, socket, head, (webSocket) => begin(webSocket, principal)),
+          server.handleUpgrade(request, socket, head, (webSocket) =>
+            begin(webSocket, { principal, stream: socket }),
+          ),
         (error: unknown) => refuse(socket, error),
       );
     },
@@ -97,14 +102,27 @@ export function openWebSockets({ tickets, runtime, ...options }: WebSocketsOptio
   };
 }
 
-function frameSocket(webSocket: WebSocket): FrameSocket {
+function frameSocket(webSocket: WebSocket, stream: Duplex): FrameSocket {
   const isOpen = (): boolean => webSocket.readyState === webSocket.OPEN;
+  let corked = false;
+  /** The frames of one turn go out together: a call of the system for each costs more than they. */
+  const cork = (): void => {
+    if (corked) return;
+    corked = true;
+    stream.cork();
+    process.nextTick(() => {
+      corked = false;
+      stream.uncork();
+    });
+  };
   return {
     get open() {
       return isOpen();
     },
     send(text) {
-      if (isOpen()) webSocket.send(text);
+      if (!isOpen()) return;
+      cork();
+      webSocket.send(text);
     },
     ping: () => webSocket.ping(),
     close: (code, reason) => webSocket.close(code, reason),

@@ -39,8 +39,10 @@ export const PORTS: Readonly<
 };
 
 export const cloudUrl = (house: House): string => `http://127.0.0.1:${house.ports.http}`;
+export const docsUrl = (house: House): string => `${cloudUrl(house)}/docs`;
 export const pagesUrl = (house: House): string => `http://127.0.0.1:${house.ports.pages}`;
 export const mqttUrl = (house: House): string => `mqtt://127.0.0.1:${house.ports.mqtt}`;
+export const shopLog = (house: House): string => join(house.data, 'shop/log.txt');
 
 export function cloudProcess(house: House, command: readonly string[]): ChildOptions {
   return {
@@ -120,7 +122,7 @@ export function shopProcess(house: House, logins: readonly Login[]): ChildOption
     name: 'shop',
     args: [join(house.root, 'infra/local/shop.ts'), cloudUrl(house)],
     env: { [HOME_VARIABLE]: house.data, HOLDFAST_SHOP_LOGINS: JSON.stringify(logins) },
-    logFile: join(house.data, 'shop/log.txt'),
+    logFile: shopLog(house),
     mayEnd: true,
   };
 }

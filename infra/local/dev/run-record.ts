@@ -17,7 +17,7 @@ interface Processes {
 
 /** What a start says to scripts: `dev.json`, there from READY until the end. */
 export interface DevFile {
-  readonly urls: Readonly<Record<'console' | 'cloud' | 'mqtt' | 'gateway', string>>;
+  readonly urls: Readonly<Record<'console' | 'docs' | 'cloud' | 'mqtt' | 'gateway', string>>;
   readonly ports: Readonly<Record<string, number>>;
   readonly logins: readonly { readonly username: string; readonly password: string }[];
 }

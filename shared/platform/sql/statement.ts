@@ -4,6 +4,8 @@ import type { Reader } from './sql.ts';
 
 /** Of one statement; lists of lengths beyond these are built anew each time. */
 const SHAPES_MAX = 128;
+/** A list is shorter: PostgreSQL takes 65,535 parameters. */
+const LENGTHS = 2 ** 16;
 
 /**
  * A statement that is built once for each technology, and for each length of the lists among its
@@ -44,16 +46,19 @@ interface Built {
  */
 export function statement<DB, P extends object>() {
   return <R>(build: (db: Kysely<DB>, parameters: P) => Compilable<R>): Statement<DB, P, R> => {
-    const known = new WeakMap<object, Map<string, Built>>();
+    const known = new WeakMap<object, Map<number, Built>>();
     const execute = (db: Reader<DB>, given: P): Promise<QueryResult<R>> => {
       const tx = db as unknown as Transaction<DB>;
       const parameters = given as Parameters;
       const { adapter } = tx.getExecutor();
-      const shapes = known.get(adapter) ?? new Map<string, Built>();
-      known.set(adapter, shapes);
+      const shapes = known.get(adapter) ?? new Map<number, Built>();
+      if (shapes.size === 0) known.set(adapter, shapes);
       const shape = shapeOf(parameters);
-      const built = shapes.get(shape) ?? compile(build(tx, standIn(parameters) as P), parameters);
-      if (shapes.size < SHAPES_MAX) shapes.set(shape, built);
+      let built = shapes.get(shape);
+      if (!built) {
+        built = compile(build(tx, standIn(parameters) as P), parameters);
+        if (shapes.size < SHAPES_MAX) shapes.set(shape, built);
+      }
       return tx.executeQuery<R>(fill(built, parameters) as CompiledQuery<R>);
     };
     return {
@@ -63,11 +68,14 @@ export function statement<DB, P extends object>() {
   };
 }
 
-function shapeOf(parameters: Parameters): string {
-  let shape = '';
+/** The lengths of its lists, as the digits of one number: the names are always the same. */
+function shapeOf(parameters: Parameters): number {
+  let shape = 0;
   for (const name in parameters) {
     const value = parameters[name];
-    shape += Array.isArray(value) ? `${name}*${value.length} ` : `${name} `;
+    if (!Array.isArray(value)) continue;
+    assert(value.length < LENGTHS, 'a list fits into a statement');
+    shape = shape * LENGTHS + value.length;
   }
   return shape;
 }
@@ -112,5 +120,6 @@ function fill({ query, slots, columns }: Built, parameters: Parameters): Compile
     assert((parameters[name] as object[]).every(isSame), `the rows of ${name} are alike`);
   }
   const values = slots.map((slot) => (slot instanceof Place ? slot.valueIn(parameters) : slot));
-  return { ...query, parameters: values };
+  const { sql, queryId } = query;
+  return { query: query.query, queryId, sql, parameters: values };
 }

@@ -1,6 +1,7 @@
 import { EmptyState } from '@holdfast/shared/ui/empty-state.tsx';
 import { useObservable } from '@holdfast/shared/ui/observable.ts';
 import { usePoll } from '@holdfast/shared/ui/use-poll.ts';
+import { useRef } from 'preact/hooks';
 import type { Page } from '../api.ts';
 import { useConsole } from '../console-context.ts';
 import { LoadFailure, Waiting } from '../data-state.tsx';
@@ -27,6 +28,9 @@ export function ProductsPage({ search, cursor }: ProductsPageProps) {
   if (search.trim() !== '') query.set('text', search);
   if (cursor !== '') query.set('cursor', cursor);
   const { data, failure } = usePoll<Page<Product>>(api, `/v1/products?${query}`, PAUSE_MS);
+  // While the next word is looked for, what the last one found stays.
+  const found = useRef(data);
+  if (data || failure !== undefined) found.current = data;
   return (
     <>
       <PageHeading title="Products" />
@@ -50,8 +54,8 @@ export function ProductsPage({ search, cursor }: ProductsPageProps) {
         )}
       </div>
       {failure !== undefined && !stale && <LoadFailure what="The products" failure={failure} />}
-      {data ? (
-        <Found page={data} search={search} cursor={cursor} />
+      {found.current ? (
+        <Found page={found.current} search={search} cursor={cursor} />
       ) : (
         (failure === undefined || stale) && <Waiting what="products" stale={stale} />
       )}
