@@ -56,6 +56,8 @@ const PLACES: readonly { readonly path: RegExp; readonly layer: Layer }[] = [
   // So do the conventions of HTTP.
   { path: /^cloud\/platform\/http\//, layer: 'http' },
   { path: /^(?:shared|cloud)\/platform\/([^/]+)\/\1\.ts$/, layer: 'port' },
+  // How the port's users write a query that is built once: theirs as much as the port itself.
+  { path: /^shared\/platform\/(sql)\/statement\.ts$/, layer: 'port' },
   { path: /^(?:shared|cloud)\/platform\/([^/]+)\/\1\.[^/]+\.ts$/, layer: 'adapter' },
   { path: /^(?:shared|cloud)\/platform\/([^/]+)\//, layer: 'port-part' },
   { path: /^cloud\/targets\.ts$/, layer: 'targets' },

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadPolicy } from '@open-policy-agent/opa-wasm';
-import { z } from 'zod';
 import type { Runtime } from '../../runtime/runtime.ts';
+import { answerSchema, manifestSchema } from './bundle.ts';
 import type { Policy, PolicyDecision } from './policy.ts';
 
 export interface WasmPolicyOptions {
@@ -15,16 +15,6 @@ export interface WasmPolicyOptions {
 /** What the rules read is set once; more than this is no configuration. */
 const DATA_BYTES_MAX = 1024 * 1024;
 const NO_REVISION = 'none';
-
-const manifestSchema = z.strictObject({
-  revision: z.string().regex(/^[0-9a-f]{64}$/),
-  data: z.record(z.string(), z.unknown()),
-});
-const answerSchema = z.tuple([
-  z.object({
-    result: z.strictObject({ allowed: z.boolean(), reasons: z.array(z.string()).min(1) }),
-  }),
-]);
 
 type Evaluate = (input: object) => unknown;
 
