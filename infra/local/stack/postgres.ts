@@ -87,7 +87,7 @@ function configure(folder: string, data: string): void {
       '',
       "listen_addresses = '127.0.0.1'",
       `unix_socket_directories = '${sockets.replaceAll("'", "''")}'`,
-      'max_connections = 200',
+      'max_connections = 400',
       'fsync = on',
       'synchronous_commit = on',
       '',
