@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openShop, type Shop, type ShopPlan } from '../load/orders/shop.ts';
 import { eventually } from './eventually.ts';
 import { LiveOrders } from './live-orders.ts';
-import { callerOf, orderOf, postOrder, stockUp } from './shopping.ts';
+import { CONFIRMED_TIMEOUT_MS, callerOf, orderOf, postOrder, stockUp } from './shopping.ts';
 
 const FILE = 'traces.jsonl';
 const REST = TARGET_NAMES.filter((name) => name !== 'order' && name !== 'inventory');
@@ -91,8 +91,10 @@ test('one trace runs from REST through gRPC and the event log to the WebSocket',
   expect(placed.status).toBe(202);
   const { id } = (await placed.json()) as { id: string };
   const traceId = placed.headers.get('traceparent')!.split('-')[1]!;
-  await eventually('the order to be shown as confirmed', () =>
-    live.shown(id).includes('order.confirmed.v1'),
+  await eventually(
+    'the order to be shown as confirmed',
+    () => live.shown(id).includes('order.confirmed.v1'),
+    CONFIRMED_TIMEOUT_MS,
   );
   // What a browser gets says the trace, too.
   expect(live.frames.findLast(({ event }) => event?.subject === id)?.traceparent).toContain(

@@ -3,11 +3,12 @@ import { ask } from '../load/orders/shop.ts';
 import { eventually } from './eventually.ts';
 import type { House } from './house.ts';
 import { connectMqtt } from './mqtt-client.ts';
-import { orderOf, postOrder, SITE, stockUp, type Ware } from './shopping.ts';
+import { CONFIRMED_TIMEOUT_MS, orderOf, postOrder, SITE, stockUp, type Ware } from './shopping.ts';
 
 /** The smallest PNG: one pixel. */
 const PIXEL = Buffer.from(
-  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==',
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAC' +
+    'hwGA60e6kgAAAABJRU5ErkJggg==',
   'base64',
 );
 const DEVICE = 'oven-1';
@@ -36,10 +37,11 @@ export async function makeOwnThings(house: House, owners: Owners): Promise<OwnTh
   await addImage(`${url}/v1/products/${ware.productId}`, owners.boss);
   const placed = await postOrder({ url, token: owners.customer }, orderOf(ware));
   const { id: orderId } = (await placed.json()) as { id: string };
-  await eventually('the order to be confirmed', async () => {
+  const isConfirmed = async (): Promise<boolean> => {
     const { state } = await ask<{ state: string }>(`${url}/v1/orders/${orderId}`, boss);
     return state === 'confirmed';
-  });
+  };
+  await eventually('the order to be confirmed', isConfirmed, CONFIRMED_TIMEOUT_MS);
   const { reservationId, paymentKey } = await partsOf(`${url}/v1/orders/${orderId}/why`, owners);
   // It leaves although it is promised.
   await post('/v1/stock/movements', { site: SITE, item: ware.item, kind: 'sale', quantity: 1 });

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { ask, type Shop } from '../load/orders/shop.ts';
 
 export const SITE = 'site-1';
+/** A busy machine takes long over a first order: each process loads what it needs by then. */
+export const CONFIRMED_TIMEOUT_MS = 60_000;
 
 const ADDRESS = {
   name: 'A. Customer',

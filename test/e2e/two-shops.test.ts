@@ -6,7 +6,16 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ask, openShop, type Shop, type ShopPlan } from '../load/orders/shop.ts';
 import { eventually } from './eventually.ts';
 import { LiveOrders } from './live-orders.ts';
-import { type Caller, callerOf, orderOf, postOrder, SITE, stockUp, type Ware } from './shopping.ts';
+import {
+  type Caller,
+  CONFIRMED_TIMEOUT_MS,
+  callerOf,
+  orderOf,
+  postOrder,
+  SITE,
+  stockUp,
+  type Ware,
+} from './shopping.ts';
 
 const POSTGRES = process.env['HOLDFAST_TEST_POSTGRES_URL'];
 const SHOP = ['order', 'inventory', 'payment'];
@@ -20,6 +29,8 @@ const ORDERS = 200;
 /** Fewer than are ordered, so that the last ones race for it. */
 const STOCK = 150;
 const DECLINED_EVERY = 20;
+const ALL_ENDED_TIMEOUT_MS = 150_000;
+const TEST_TIMEOUT_MS = 2 * ALL_ENDED_TIMEOUT_MS;
 
 let dir: string;
 let shop: Shop;
@@ -60,7 +71,9 @@ function endOf(live: LiveOrders, id: string): string | undefined {
   return last && /^order\.(confirmed|declined)\.v1$/.exec(last)?.[1];
 }
 
-test('two processes of order, inventory and payment sell what there is, once', async ({ skip }) => {
+test('two processes of each sell what there is, once', { timeout: TEST_TIMEOUT_MS }, async ({
+  skip,
+}) => {
   if (!POSTGRES) return skip('HOLDFAST_TEST_POSTGRES_URL is not set');
   const watchers = await Promise.all(doors.map((door) => LiveOrders.watch(door)));
   const ids: string[] = [];
@@ -80,7 +93,7 @@ test('two processes of order, inventory and payment sell what there is, once', a
     await eventually(
       'the end of every order on each WebSocket',
       () => ids.every((id) => endOf(live, id) !== undefined),
-      60_000,
+      ALL_ENDED_TIMEOUT_MS,
     );
   }
   const [east, west] = watchers.map((live) => ids.map((id) => endOf(live, id)));
@@ -133,6 +146,6 @@ test('who watches a process that ends goes on at the other one', async ({ skip }
   await expect.poll(() => live.closed).toEqual({ code: 1001, reason: resumeToken });
   const id = await placedBy(await postOrder(east, orderOf(ware)));
   const again = await LiveOrders.watch(east, resumeToken);
-  await eventually('what came since', () => endOf(again, id));
+  await eventually('what came since', () => endOf(again, id), CONFIRMED_TIMEOUT_MS);
   again.close();
 });
