@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Principal } from '@holdfast/shared/contracts/roles.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { withDeadline } from '@holdfast/shared/runtime/clock.ts';
 import { problem } from '@holdfast/shared/runtime/http.ts';
@@ -51,10 +52,7 @@ export function openWebSockets({ tickets, runtime, ...options }: WebSocketsOptio
     }
     return tickets.redeem(url.searchParams.get('ticket') ?? undefined);
   };
-  const begin = (
-    webSocket: WebSocket,
-    { principal, stream }: { principal: Awaited<ReturnType<typeof admit>>; stream: Duplex },
-  ): void => {
+  const begin = (webSocket: WebSocket, stream: Duplex, principal: Principal): void => {
     const socket = frameSocket(webSocket, stream);
     const connection = openConnection({ socket, principal, channels, runtime });
     open.set(webSocket, connection);
@@ -78,9 +76,7 @@ export function openWebSockets({ tickets, runtime, ...options }: WebSocketsOptio
       socket.on('error', () => socket.destroy());
       admit(request).then(
         (principal) =>
-          server.handleUpgrade(request, socket, head, (webSocket) =>
-            begin(webSocket, { principal, stream: socket }),
-          ),
+          server.handleUpgrade(request, socket, head, (it) => begin(it, socket, principal)),
         (error: unknown) => refuse(socket, error),
       );
     },
