@@ -231,7 +231,8 @@ describe('the channel orders', () => {
     await happen(['ord_last'], {});
     await expect.poll(() => watcher.subjects()).toEqual(['ord_last']);
     slow.socket.resume();
-    await expect.poll(() => slow.of('gap')).toMatchObject([{ reason: 'too-slow' }]);
+    // On a busy machine it may be too slow more than once.
+    await expect.poll(() => slow.of('gap')[0]).toMatchObject({ reason: 'too-slow' });
     await happen(['ord_more']);
     await expect.poll(() => slow.subjects()).toContain('ord_more');
     const from = slow.of('gap')[0].from;

@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Principal } from '@holdfast/shared/contracts/roles.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { withDeadline } from '@holdfast/shared/runtime/clock.ts';
 import { problem } from '@holdfast/shared/runtime/http.ts';
@@ -52,8 +51,8 @@ export function openWebSockets({ tickets, runtime, ...options }: WebSocketsOptio
     }
     return tickets.redeem(url.searchParams.get('ticket') ?? undefined);
   };
-  const begin = (webSocket: WebSocket, stream: Duplex, principal: Principal): void => {
-    const socket = frameSocket(webSocket, stream);
+  const begin = (webSocket: WebSocket, principal: Awaited<ReturnType<typeof admit>>): void => {
+    const socket = frameSocket(webSocket);
     const connection = openConnection({ socket, principal, channels, runtime });
     open.set(webSocket, connection);
     gauge.set(open.size);
@@ -76,7 +75,7 @@ export function openWebSockets({ tickets, runtime, ...options }: WebSocketsOptio
       socket.on('error', () => socket.destroy());
       admit(request).then(
         (principal) =>
-          server.handleUpgrade(request, socket, head, (it) => begin(it, socket, principal)),
+          server.handleUpgrade(request, socket, head, (webSocket) => begin(webSocket, principal)),
         (error: unknown) => refuse(socket, error),
       );
     },
@@ -98,27 +97,14 @@ export function openWebSockets({ tickets, runtime, ...options }: WebSocketsOptio
   };
 }
 
-function frameSocket(webSocket: WebSocket, stream: Duplex): FrameSocket {
+function frameSocket(webSocket: WebSocket): FrameSocket {
   const isOpen = (): boolean => webSocket.readyState === webSocket.OPEN;
-  let corked = false;
-  /** The frames of one turn go out together: a call of the system for each costs more than they. */
-  const cork = (): void => {
-    if (corked) return;
-    corked = true;
-    stream.cork();
-    process.nextTick(() => {
-      corked = false;
-      stream.uncork();
-    });
-  };
   return {
     get open() {
       return isOpen();
     },
     send(text) {
-      if (!isOpen()) return;
-      cork();
-      webSocket.send(text);
+      if (isOpen()) webSocket.send(text);
     },
     ping: () => webSocket.ping(),
     close: (code, reason) => webSocket.close(code, reason),
