@@ -40,7 +40,7 @@ export async function compilePolicies(): Promise<CompiledBundle> {
     const archive = join(folder, 'bundle.tar.gz');
     const ignored = ['--ignore', '*-tests.rego', '--ignore', 'bundle'];
     const target = ['--target', 'wasm', '--entrypoint', ENTRY_POINT, '--output', archive];
-    await opa('build', ...target, ...flags, ...ignored, POLICIES);
+    await opa('build', ...target, ...flags, ...ignored, '.');
     await promisify(execFile)('tar', ['-xzf', archive, '-C', folder, '/policy.wasm', '/data.json']);
     const wasm = readFileSync(join(folder, 'policy.wasm'));
     const data = JSON.parse(readFileSync(join(folder, 'data.json'), 'utf8'));
@@ -81,7 +81,9 @@ export function committedBundle(): CompiledBundle {
 
 async function opa(...args: readonly string[]): Promise<string> {
   const file = await ensureGoTool(OPA);
-  const { stdout } = await promisify(execFile)(file, args, { timeout: OPA_TIMEOUT_MS });
+  // The names of the sources are in what is compiled: they must not depend on where this lies.
+  const options = { cwd: POLICIES, timeout: OPA_TIMEOUT_MS };
+  const { stdout } = await promisify(execFile)(file, args, options);
   return stdout;
 }
 
