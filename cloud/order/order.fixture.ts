@@ -14,6 +14,7 @@ import { createApp } from '@holdfast/shared/runtime/http.ts';
 import { type Runtime, testRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { sql as raw } from 'kysely';
 import { openEmbeddedLog } from '../platform/event-log/event-log.embedded.ts';
+import type { EventLog } from '../platform/event-log/event-log.ts';
 import { type Api, createApi } from '../platform/http/api.ts';
 import { type OrderHandle, openOrder } from './order.module.ts';
 import type { OrderPeers } from './peers.fixture.ts';
@@ -90,15 +91,17 @@ export class OrderProcess {
   readonly handle: OrderHandle;
   readonly sql: Sql<OrderTables>;
   readonly api: Api;
+  readonly log: EventLog;
   readonly #close: () => Promise<void>;
 
   private constructor(
-    parts: Pick<OrderProcess, 'handle' | 'sql' | 'api'>,
+    parts: Pick<OrderProcess, 'handle' | 'sql' | 'api' | 'log'>,
     close: () => Promise<void>,
   ) {
     this.handle = parts.handle;
     this.sql = parts.sql;
     this.api = parts.api;
+    this.log = parts.log;
     this.#close = close;
   }
 
@@ -119,7 +122,7 @@ export class OrderProcess {
     await handle.module.start();
     const api = createApi({ app: createApp(runtime), verifier: sampleVerifier });
     handle.routes(api);
-    return new OrderProcess({ handle, sql, api }, async () => {
+    return new OrderProcess({ handle, sql, api, log }, async () => {
       await handle.module.stop();
       await sql.close();
       await log.close();

@@ -22,7 +22,9 @@ async function expectSoldOnce(postgresUrl?: string): Promise<void> {
 test('sells thirty of thirty, never one more, on sqlite', () => expectSoldOnce(), TIMEOUT_MS);
 
 test.skipIf(!POSTGRES_URL)(
-  'sells thirty of thirty with two processes of each target, on postgres',
+  `sells thirty of thirty with two processes of each target, on postgres${
+    POSTGRES_URL ? '' : ' (skipped: HOLDFAST_TEST_POSTGRES_URL is not set)'
+  }`,
   () => expectSoldOnce(POSTGRES_URL),
   TIMEOUT_MS,
 );

@@ -76,7 +76,6 @@ async function deny(
     now: runtime.clock.nowMicros(),
     actor: subject,
     ...(order && { order }),
-    // In the books of who tried: the other tenant's are not theirs to write.
     tenant,
     decision: decisionEntry(action, principal, decision),
     audit: {

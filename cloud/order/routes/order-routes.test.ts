@@ -1,3 +1,4 @@
+import { TOPICS } from '@holdfast/shared/contracts/topics.ts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { checkedApp } from '../../platform/http/document.fixture.ts';
 import {
@@ -99,7 +100,25 @@ describe('an order of somebody else', () => {
     const denied = story.filter((entry: { outcome?: string }) => entry.outcome === 'denied');
     expect(denied.length).toBe(3);
   });
+
+  it('is not told of in the audit of another tenant, who could learn of it there', async () => {
+    const { body } = await post(SAMPLE_BODY, 'audit');
+    await send({ path: `/v1/orders/${body.id}`, token: OTHER_TENANT });
+    await vi.waitFor(async () => {
+      const denials = await deniedEntries();
+      expect(denials).toEqual([{ tenant: 'dev', actor: 'usr_3' }]);
+    });
+  });
 });
+
+async function deniedEntries() {
+  const partitions = Array.from({ length: TOPICS['audit.entries'].partitionCount }, (_, at) => at);
+  const read = partitions.map((at) => shop.log.read('audit.entries', at, 0n, 100));
+  return (await Promise.all(read)).flat().flatMap(({ headers, value }) => {
+    const { outcome, actor } = JSON.parse(Buffer.from(value).toString());
+    return outcome === 'denied' ? [{ tenant: headers['ce_tenant'], actor }] : [];
+  });
+}
 
 describe('reading orders', () => {
   it('answers 304 to who has it, and pages to who asks for few', async () => {

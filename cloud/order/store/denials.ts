@@ -14,11 +14,15 @@ export interface Denial extends Telling {
   readonly audit: OrderAudit;
 }
 
-/** A denial, before it is answered; the order's own story tells it to its tenant only. */
+/**
+ * A denial, before it is answered. It is in the books of whose the order is: in those of who tried
+ * it would tell that the order exists (I10). The order's story leaves other tenants' people out.
+ */
 export function writeDenial(sql: Sql<OrderTables>, denial: Denial): Promise<void> {
   const { outbox, order, tenant, actor, audit, decision, now } = denial;
   return sql.transaction(async (tx) => {
-    await recordAudit(tx, { outbox, tenant, entry: { ...audit, actor } });
+    const owner = order?.tenant ?? tenant;
+    await recordAudit(tx, { outbox, tenant: owner, entry: { ...audit, actor } });
     if (tenant !== order?.tenant) return;
     const { action, outcome } = audit;
     const told: HistoryEntry = { kind: 'audit', action, outcome, actor };
