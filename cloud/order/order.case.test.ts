@@ -46,7 +46,7 @@ for (const { technology, title, skip } of DATABASES) {
         { timeout: 20_000, interval: 10 },
       );
 
-    it('is confirmed in at most four transactions, shipped and refunded', async () => {
+    it('is confirmed in at most two transactions, shipped and refunded', async () => {
       let committed = 0;
       const steps = {
         reach: (step: string) => void (/^order\..*\.committed$/.test(step) && committed++),
@@ -55,7 +55,7 @@ for (const { technology, title, skip } of DATABASES) {
       committed = 0;
       const id = await process.place();
       await comesTo(process, id, 'confirmed');
-      expect(committed).toBeLessThanOrEqual(4);
+      expect(committed).toBeLessThanOrEqual(2);
       const key = 'ship-1';
       const path = `/v1/orders/${id}`;
       const shipped = await process.ask({

@@ -18,7 +18,6 @@ const STEPS: Readonly<Record<Technology, readonly string[]>> = {
   sqlite: [
     'order.placed.committed',
     'order.reserve.answered',
-    'order.reserved.committed',
     'order.authorise.answered',
     'order.confirm.answered',
     'order.release.answered',
@@ -26,7 +25,7 @@ const STEPS: Readonly<Record<Technology, readonly string[]>> = {
   postgres: [
     'order.reserve.before',
     'order.authorise.answered',
-    'order.authorised.committed',
+    'order.payment-declined.committed',
     'order.confirmed.committed',
     'order.undone-declined.committed',
   ],

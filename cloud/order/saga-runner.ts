@@ -11,6 +11,7 @@ import {
   type Answered,
   judge,
   mayGoOn,
+  mayWait,
   retryDelayMs,
   type SagaLimits,
   type Work,
@@ -21,11 +22,14 @@ import { type PeerCalls, SAGA_ACTOR } from './peer-calls.ts';
 import type { OrderWorker } from './routes/order-routes.ts';
 import { advance, type HeldOrder, type NextLease, postpone, releaseAll } from './store/leases.ts';
 import { NEVER, type OrderTables } from './store/tables.ts';
+import type { Step } from './store/write-change.ts';
 
 /** Orders that wait for a place; beyond, nobody may place one in this process. */
 export const WAITING_MAX = 5_000;
 /** The steps that are under way may take this long to end when the process drains. */
 const DRAIN_MS_MAX = 8_000;
+/** How long the answers to an order's steps may wait for one transaction. */
+const UNSTORED_MS_MAX = 250;
 
 export interface SagaOptions {
   readonly sql: Sql<OrderTables>;
@@ -143,19 +147,53 @@ class Runner implements SagaRunner {
     });
   }
 
+  /** Step after step until one has to be stored, then all of them in one transaction. */
   async #turn(held: HeldOrder): Promise<Turn> {
-    const { runtime, limits } = this.#options;
-    const work = workOf(held.order, runtime.clock.nowMicros(), limits);
-    if (work.kind === 'none' || work.kind === 'wait') return IDLE;
-    if (work.kind === 'fact') {
-      return this.#commit(held, { fact: work.fact, reason: work.reason, calls: [], sites: [] });
+    const { runtime, limits, leaseMs } = this.#options;
+    const endMs = runtime.clock.monotonicMs() + Math.min(UNSTORED_MS_MAX, leaseMs / 4);
+    const steps: Step[] = [];
+    let { order } = held;
+    for (;;) {
+      const work = workOf(order, runtime.clock.nowMicros(), limits);
+      if (work.kind === 'none' || work.kind === 'wait') break;
+      const found = await this.#find(order, work);
+      if (found.kind === 'again') {
+        const rest: Turn =
+          steps.length > 0 ? await this.#commit(held, steps) : { kind: 'on', held };
+        return rest.kind === 'on' ? this.#later(rest.held, found.calls) : IDLE;
+      }
+      const { change } = found.step;
+      steps.push(found.step);
+      order = change.after;
+      // The lease is surely held that long: nobody else has taken the order up and ended it.
+      const isOnTime = runtime.clock.monotonicMs() < endMs && !this.#stopping;
+      if (!mayWait(change.fact) || !isOnTime) break;
     }
-    const { answered, entries } = await this.#ask(held.order, work);
-    const verdict = judge(held.order, answered);
-    if (verdict.kind === 'again') return this.#later(held, entries);
+    return steps.length > 0 ? this.#commit(held, steps) : IDLE;
+  }
+
+  /** What comes of the order's next work. */
+  async #find(order: Order, work: Exclude<Work, { kind: 'none' | 'wait' }>): Promise<Found> {
+    if (work.kind === 'fact') {
+      const { fact, reason } = work;
+      return { kind: 'step', step: this.#step(order, { fact, reason, calls: [], sites: [] }) };
+    }
+    const { answered, entries: calls } = await this.#ask(order, work);
+    const verdict = judge(order, answered);
+    if (verdict.kind === 'again') return { kind: 'again', calls };
     const { fact, reason } = verdict;
     const sites = answered.flatMap(({ answer }) => ('sites' in answer ? (answer.sites ?? []) : []));
-    return this.#commit(held, { fact, reason, calls: entries, sites });
+    return { kind: 'step', step: this.#step(order, { fact, reason, calls, sites }) };
+  }
+
+  #step(order: Order, { fact, reason, calls, sites }: FoundFact): Step {
+    const now = this.#options.runtime.clock.nowMicros();
+    const detail = { now, reason, ...(sites.length > 0 && { sites }) };
+    const outcome = changeOf(order, fact, detail);
+    if (outcome.kind === 'refusal') {
+      throw new AppError('INTERNAL', `${order.state} has no ${fact}: ${outcome.reason}`);
+    }
+    return { change: outcome.change, first: calls };
   }
 
   async #ask(order: Order, work: Extract<Work, { kind: 'ask' }>): Promise<Asked> {
@@ -190,26 +228,16 @@ class Runner implements SagaRunner {
     return { call, answer, entry };
   }
 
-  async #commit(held: HeldOrder, found: Found): Promise<Turn> {
+  async #commit(held: HeldOrder, steps: readonly Step[]): Promise<Turn> {
     const { sql, runtime, outbox, onEvents } = this.#options;
     const now = runtime.clock.nowMicros();
-    const { fact, reason, calls, sites } = found;
-    const outcome = changeOf(held.order, fact, {
-      now,
-      reason,
-      ...(sites.length > 0 && { sites }),
-    });
-    if (outcome.kind === 'refusal') {
-      throw new AppError('INTERNAL', `${held.order.state} has no ${fact}: ${outcome.reason}`);
-    }
-    const { change } = outcome;
+    const { change } = steps.at(-1)!;
     const next = this.#leaseAfter(change, now);
-    const telling = { outbox, now, actor: SAGA_ACTOR };
-    const written = await advance(sql, held, { ...telling, change, calls, next });
-    runtime.steps.reach(`order.${fact}.committed`);
+    const written = await advance(sql, held, { outbox, now, actor: SAGA_ACTOR, steps, next });
+    runtime.steps.reach(`order.${change.fact}.committed`);
     if (written === 'fenced') return IDLE;
     onEvents();
-    this.#settled.add(1, { state: change.after.state });
+    for (const each of steps) this.#settled.add(1, { state: each.change.after.state });
     if (next.holder === '') return IDLE;
     return { kind: 'on', held: { ...held, order: change.after, attempts: 0 } };
   }
@@ -244,9 +272,13 @@ interface Asked {
   readonly entries: readonly HistoryEntry[];
 }
 
-interface Found {
+interface FoundFact {
   readonly fact: Fact;
   readonly reason: string | null;
   readonly calls: readonly HistoryEntry[];
   readonly sites: readonly string[];
 }
+
+type Found =
+  | { readonly kind: 'step'; readonly step: Step }
+  | { readonly kind: 'again'; readonly calls: readonly HistoryEntry[] };

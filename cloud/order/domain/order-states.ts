@@ -70,7 +70,8 @@ const TABLE: Readonly<Record<OrderState, Readonly<Record<Fact, Cell>>>> = {
   placed: row(EARLY, {
     reserved: { to: 'reserved' },
     short: { to: 'declined' },
-    refused: GIVE_BACK,
+    // An earlier holder may have been further than what is stored.
+    refused: DECLINE,
     'gave-up': DECLINE,
     'cancel-asked': CANCEL,
     'ship-asked': 'the order is not confirmed yet',

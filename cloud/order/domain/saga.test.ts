@@ -5,7 +5,15 @@ import { sampleOrder } from '../orders.fixture.ts';
 import { changeOf } from './change.ts';
 import type { Order } from './order.ts';
 import { FACTS, type Fact, isTerminal, isTransition, transition } from './order-states.ts';
-import { type Answer, type Answered, judge, mayGoOn, retryDelayMs, workOf } from './saga.ts';
+import {
+  type Answer,
+  type Answered,
+  judge,
+  mayGoOn,
+  mayWait,
+  retryDelayMs,
+  workOf,
+} from './saga.ts';
 import type { PeerCallName } from './steps.ts';
 
 const LIMITS = { confirmMicros: 1_000n, captureMicros: 50_000n, shipMicros: 5_000n };
@@ -66,6 +74,8 @@ const turn = fc.record({
   stock: fc.boolean(),
   money: fc.boolean(),
   passes: fc.integer({ min: 0, max: 800 }),
+  /** Whether a step that may wait is stored all the same. */
+  stores: fc.boolean(),
   asked: fc.constantFrom(
     undefined,
     undefined,
@@ -77,27 +87,47 @@ const turn = fc.record({
   ),
 });
 type Turn = typeof turn extends fc.Arbitrary<infer T> ? T : never;
-const KIND: Turn = { fate: 'arrives', stock: true, money: true, passes: 100, asked: undefined };
+const KIND: Turn = {
+  fate: 'arrives',
+  stock: true,
+  money: true,
+  passes: 100,
+  stores: true,
+  asked: undefined,
+};
 
 interface World {
+  /** What the row says, and what its holder knows beyond it. */
+  stored: Order;
   order: Order;
   readonly peers: Peers;
   now: bigint;
 }
 
-function take(world: World, fact: Fact, reason: string | null): void {
+function take(world: World, fact: Fact, { reason, waits = false }: Taking): void {
   const outcome = changeOf(world.order, fact, { now: world.now, reason });
-  if (outcome.kind === 'change') world.order = outcome.change.after;
+  if (outcome.kind !== 'change') return;
+  world.order = outcome.change.after;
+  if (!waits) world.stored = world.order;
+}
+
+interface Taking {
+  readonly reason: string | null;
+  readonly waits?: boolean;
 }
 
 /** One turn of the saga, as the runner goes: ask, judge, commit, unless it dies on the way. */
-function step(world: World, { fate, stock, money, passes, asked }: Turn): void {
+function step(world: World, { fate, stock, money, passes, stores, asked }: Turn): void {
   world.now += BigInt(passes);
   if (asked === 'expire') {
     if (world.peers.stock === 'held') world.peers.stock = 'ended';
-  } else if (asked) take(world, asked, asked);
+  } else if (asked) {
+    // Who asks takes the order over as it is stored; what its holder knew beyond that is fenced.
+    world.order = world.stored;
+    take(world, asked, { reason: asked });
+  }
   const work = workOf(world.order, world.now, LIMITS);
-  if (work.kind === 'fact') take(world, work.fact, work.reason);
+  if (work.kind === 'fact') take(world, work.fact, { reason: work.reason });
   if (work.kind !== 'ask') return;
   const answered: Answered[] = [];
   for (const call of work.calls) {
@@ -107,14 +137,21 @@ function step(world: World, { fate, stock, money, passes, asked }: Turn): void {
     answered.push(one);
     if (work.how === 'in-turn' && !mayGoOn(one)) break;
   }
-  if (fate === 'crash') return;
+  if (fate === 'crash') {
+    world.order = world.stored;
+    return;
+  }
   const verdict = judge(world.order, answered);
-  if (verdict.kind === 'fact') take(world, verdict.fact, verdict.reason);
+  if (verdict.kind !== 'fact') return;
+  const { fact, reason } = verdict;
+  take(world, fact, { reason, waits: mayWait(fact) && !stores });
 }
 
 function live(turns: readonly Turn[]): World {
+  const order = sampleOrder({ placedAt: 0n, stateSince: 0n });
   const world = {
-    order: sampleOrder({ placedAt: 0n, stateSince: 0n }),
+    stored: order,
+    order,
     peers: new Peers(),
     now: 0n,
   };

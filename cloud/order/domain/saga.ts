@@ -72,6 +72,14 @@ export type Verdict =
   | { readonly kind: 'fact'; readonly fact: Fact; readonly reason: string | null }
   | { readonly kind: 'again'; readonly reason: string };
 
+/**
+ * Whether the next step may be taken before this fact is stored: whoever takes the order up from
+ * what is stored takes each step again by the same ids, and undoing undoes all of them.
+ */
+export function mayWait(fact: Fact): boolean {
+  return fact === 'reserved' || fact === 'authorised';
+}
+
 export interface Answered {
   readonly call: PeerCallName;
   readonly answer: Answer;

@@ -7,7 +7,7 @@ import type { Fact } from '../domain/order-states.ts';
 import type { HeldOrder } from './leases.ts';
 import { changingColumns, orderOf } from './order-rows.ts';
 import type { OrderTables } from './tables.ts';
-import { type OrderAudit, type Telling, writeChange } from './write-change.ts';
+import { type OrderAudit, type Telling, writeChanges } from './write-change.ts';
 
 /** What a person or a service asks for: cancel, ship, refund. */
 export interface AskedChange extends Telling {
@@ -42,10 +42,7 @@ export async function askChange(
     .set({ ...changingColumns(after), holder, epoch, due_at: leaseUntil, attempts: 0n })
     .where('id', '=', id)
     .execute();
-  await writeChange(tx, outcome.change, {
-    ...asked,
-    first: [asked.decision],
-    asked: asked.audit(after),
-  });
+  const { change } = outcome;
+  await writeChanges(tx, [{ change, first: [asked.decision], asked: asked.audit(after) }], asked);
   return { order: after, holder, epoch, attempts: 0 };
 }

@@ -1,12 +1,11 @@
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import { statement } from '@holdfast/shared/platform/sql/statement.ts';
 import type { Transaction } from 'kysely';
-import type { Change } from '../domain/change.ts';
 import type { HistoryEntry } from '../domain/history.ts';
 import type { Order } from '../domain/order.ts';
 import { changingColumns, orderOf } from './order-rows.ts';
 import { NEVER, type OrderTables } from './tables.ts';
-import { type Telling, writeChange, writeHistory } from './write-change.ts';
+import { type Step, type Telling, writeChanges, writeHistory } from './write-change.ts';
 
 /** An order in the hands of one process, until `dueAt` or until another epoch begins. */
 export interface HeldOrder {
@@ -42,25 +41,22 @@ const updateHeld = statement<
     .where('epoch', '=', heldEpoch),
 );
 
-/** The state, its events, its audit row and its history, unless the lease has passed on. */
+/** The states, their events, audit rows and history, unless the lease has passed on. */
 export function advance(
   sql: Sql<OrderTables>,
   held: HeldOrder,
-  step: Telling & {
-    readonly change: Change;
-    readonly calls: readonly HistoryEntry[];
-    readonly next: NextLease;
-  },
+  advancing: Telling & { readonly steps: readonly Step[]; readonly next: NextLease },
 ): Promise<LeaseOutcome> {
-  const { change, calls, next } = step;
+  const { steps, next } = advancing;
+  const { after } = steps.at(-1)!.change;
   return sql.transaction(async (tx) => {
     const { holder, dueAt: due_at } = next;
     const updated = await updateHeld.run(tx, {
-      ...{ ...changingColumns(change.after), holder, due_at, attempts: 0n },
+      ...{ ...changingColumns(after), holder, due_at, attempts: 0n },
       ...{ heldId: held.order.id, heldBy: held.holder, heldEpoch: held.epoch },
     });
     if (updated === 0n) return 'fenced';
-    await writeChange(tx, change, { ...step, first: calls });
+    await writeChanges(tx, steps, advancing);
     return 'written';
   });
 }

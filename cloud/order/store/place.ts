@@ -42,5 +42,5 @@ export async function placeOrder(tx: Transaction<OrderTables>, placing: Placing)
   const about = { order_id, tenant, customer };
   await insertAddress.run(tx, { ...about, name, street, city, postal_code, country });
   const events = [placedEvent(order)];
-  await tell(tx, { order, first: [decision], events, audits: [] }, placing);
+  await tell(tx, { order, parts: [{ first: [decision], events, audits: [] }] }, placing);
 }

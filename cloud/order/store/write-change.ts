@@ -18,54 +18,65 @@ export interface Telling {
   readonly actor: string;
 }
 
-/** Everything that a change is told by, in the transaction of the change. */
-export function writeChange(
+/** What happened, and what came before it: decisions, calls and their answers. */
+export interface Step {
+  readonly change: Change;
+  readonly first: readonly HistoryEntry[];
+  /** The audit row of who asked for it. */
+  readonly asked?: OrderAudit;
+}
+
+/** Everything that changes are told by, one after the other, in the transaction of the changes. */
+export function writeChanges(
   tx: Transaction<OrderTables>,
-  { fact, before, after, events, audit }: Change,
-  {
-    first,
-    asked,
-    ...telling
-  }: Telling & {
-    readonly first: readonly HistoryEntry[];
-    /** The audit row of who asked for it. */
-    readonly asked?: OrderAudit;
-  },
+  steps: readonly Step[],
+  telling: Telling,
 ): Promise<void> {
+  const order = steps.at(-1)!.change.after;
+  return tell(tx, { order, parts: steps.map(partOf) }, telling);
+}
+
+function partOf({ change, first, asked }: Step): Part {
+  const { fact, before, after, events, audit } = change;
   const { state: from } = before;
   const { state: to, reason } = after;
   const moved: HistoryEntry = { kind: 'transition', fact, from, to, reason };
   const audits = [asked, audit].filter((each) => each !== undefined);
-  return tell(tx, { order: after, first: [...first, moved], events, audits }, telling);
+  return { first: [...first, moved], events, audits };
+}
+
+/** Of a story: what came first, then the events and audit rows that tell it. */
+export interface Part {
+  readonly first: readonly HistoryEntry[];
+  readonly events: readonly OrderEvent[];
+  readonly audits: readonly OrderAudit[];
 }
 
 /** Events and audit rows through the outbox, and the same in the order's own history. */
 export async function tell(
   tx: Transaction<OrderTables>,
-  told: {
-    readonly order: Order;
-    readonly first: readonly HistoryEntry[];
-    readonly events: readonly OrderEvent[];
-    readonly audits: readonly OrderAudit[];
-  },
+  { order, parts }: { readonly order: Order; readonly parts: readonly Part[] },
   { outbox, actor, now }: Telling,
 ): Promise<void> {
-  const { order, first, events, audits } = told;
   const { id: subject, tenant } = order;
   const about = { subject, tenant, actor, correlationId: subject };
-  const sequences = await outbox.enqueueAll(tx, [
+  const told = parts.flatMap(({ events, audits }) => [
     ...events.map(({ type, data }) => ({ ...about, type, data }) as OutboxEvent<EventType>),
     ...audits.map((audit) => auditEvent(tenant, { ...audit, actor }) as OutboxEvent<EventType>),
   ]);
-  const entries: HistoryEntry[] = [
-    ...first,
-    ...events.map(({ type }, index): HistoryEntry => {
-      return { kind: 'event', type, sequence: Number(sequences[index]) };
-    }),
-    ...audits.map(({ action, outcome }): HistoryEntry => {
-      return { kind: 'audit', action, outcome, actor };
-    }),
-  ];
+  const sequences = [...(await outbox.enqueueAll(tx, told))];
+  const entries = parts.flatMap(({ first, events, audits }): HistoryEntry[] => {
+    const own = sequences.splice(0, events.length + audits.length);
+    return [
+      ...first,
+      ...events.map(({ type }, index): HistoryEntry => {
+        return { kind: 'event', type, sequence: Number(own[index]) };
+      }),
+      ...audits.map(({ action, outcome }): HistoryEntry => {
+        return { kind: 'audit', action, outcome, actor };
+      }),
+    ];
+  });
   await writeHistory(tx, { order, entries, now });
 }
 
