@@ -1,6 +1,5 @@
 import type { Sql, Technology } from '@holdfast/shared/platform/sql/sql.ts';
-import { statement } from '@holdfast/shared/platform/sql/statement.ts';
-import { type RawBuilder, sql, type Transaction } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { OutboxTables } from './outbox.ts';
 
 const NAME = 'relay';
@@ -10,25 +9,11 @@ const NOW: Readonly<Record<Technology, RawBuilder<bigint>>> = {
   sqlite: sql<bigint>`cast(unixepoch('subsec') * 1000000 as integer)`,
 };
 
-const renewAt = (now: RawBuilder<bigint>) =>
-  statement<OutboxTables, { readonly holder: string; readonly epoch: bigint }>()(
-    (db, { holder, epoch }) =>
-      db
-        .updateTable('outbox_lease')
-        .set({ renewed_at: now })
-        .where('name', '=', NAME)
-        .where('holder', '=', holder)
-        .where('epoch', '=', epoch),
-  );
-
-const RENEW = { postgres: renewAt(NOW.postgres), sqlite: renewAt(NOW.sqlite) };
-
 /**
  * The right to publish a service's outbox: one row, held by one relay at a time.
  *
  * It runs on the database's clock, the only one that relays on several machines share. A holder
- * trusts it for less than its length, by its own monotonic clock; whoever holds it still when its
- * time is over is fenced by the epoch, which grows at each change of hands.
+ * trusts it for less than its length, by its own monotonic clock, and asks again then.
  */
 export class RelayLease {
   readonly #sql: Sql<OutboxTables>;
@@ -73,13 +58,6 @@ export class RelayLease {
     );
     this.#epoch = row?.epoch;
     return row !== undefined;
-  }
-
-  /** Inside the transaction of what only the holder may do: renews, or tells that it was fenced. */
-  async confirm(tx: Transaction<OutboxTables>): Promise<boolean> {
-    if (this.#epoch === undefined) return false;
-    const renew = RENEW[this.#sql.technology];
-    return (await renew.run(tx, { holder: this.#holder, epoch: this.#epoch })) > 0n;
   }
 
   /** Others may take it at once. */

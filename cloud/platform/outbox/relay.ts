@@ -159,16 +159,11 @@ class RelayLoop {
     return true;
   }
 
+  /**
+   * Whoever holds the lease by now: the log has these events, and nobody has to bring them again.
+   */
   async #remove(ids: readonly bigint[]): Promise<void> {
-    const { sql, runtime } = this.#options;
-    const askedAtMs = runtime.clock.monotonicMs();
-    const confirmed = await sql.transaction(async (tx) => {
-      if (!(await this.#lease.confirm(tx))) return false;
-      if (ids.length > 0) await deleteRows.run(tx, { ids });
-      return true;
-    });
-    // Fenced: the rows stay for the new holder, and these events come twice.
-    this.#trustedUntilMs = confirmed ? askedAtMs + this.#leaseMs / RENEWALS_PER_LEASE : 0;
+    await this.#options.sql.transaction((tx) => deleteRows.run(tx, { ids }));
   }
 
   #pause(ms: number, { nudge }: { nudge: boolean }): Promise<void> {
