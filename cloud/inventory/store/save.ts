@@ -19,13 +19,25 @@ export interface SaveOptions {
 /** Writes what changed, with its events and audit rows. */
 export async function save(tx: Tx, changes: Changes, options: SaveOptions): Promise<void> {
   const { outbox, now } = options;
-  if (changes.levels.length > 0) await saveLevels(tx, changes.levels);
-  await saveReservations(tx, changes, now);
-  for (const some of rowBatches(changes.legs.map((leg) => legRow(leg, now)))) {
+  const opened = await openDiscrepancies(tx, changes.opened, now);
+  const audits = changes.audits.map(({ tenant, entry }) => auditEvent(tenant, entry));
+  await Promise.all([
+    changes.levels.length > 0 && saveLevels(tx, changes.levels),
+    saveReservations(tx, changes, now),
+    saveMovements(tx, changes, now),
+    resolveDiscrepancies(tx, changes, now),
+    outbox.enqueueAll(tx, [...changes.events, ...opened.map(openedEvent), ...audits]),
+  ]);
+}
+
+async function saveMovements(tx: Tx, { legs }: Changes, now: bigint): Promise<void> {
+  for (const some of rowBatches(legs.map((leg) => legRow(leg, now)))) {
     await insertMovements.run(tx, { rows: some });
   }
-  const opened = await openDiscrepancies(tx, changes.opened, now);
-  for (const { tenant, id } of changes.resolved) {
+}
+
+async function resolveDiscrepancies(tx: Tx, { resolved }: Changes, now: bigint): Promise<void> {
+  for (const { tenant, id } of resolved) {
     await tx
       .updateTable('discrepancies')
       .set({ state: 'resolved', resolved_at: now })
@@ -33,8 +45,6 @@ export async function save(tx: Tx, changes: Changes, options: SaveOptions): Prom
       .where('id', '=', id)
       .execute();
   }
-  const audits = changes.audits.map(({ tenant, entry }) => auditEvent(tenant, entry));
-  await outbox.enqueueAll(tx, [...changes.events, ...opened.map(openedEvent), ...audits]);
 }
 
 async function saveLevels(tx: Tx, levels: Changes['levels']): Promise<void> {

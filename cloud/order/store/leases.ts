@@ -41,24 +41,33 @@ const updateHeld = statement<
     .where('epoch', '=', heldEpoch),
 );
 
+/** Thrown inside its transaction, so that nothing of the step is written. */
+class Fenced extends Error {}
+
 /** The states, their events, audit rows and history, unless the lease has passed on. */
-export function advance(
+export async function advance(
   sql: Sql<OrderTables>,
   held: HeldOrder,
   advancing: Telling & { readonly steps: readonly Step[]; readonly next: NextLease },
 ): Promise<LeaseOutcome> {
   const { steps, next } = advancing;
   const { after } = steps.at(-1)!.change;
-  return sql.transaction(async (tx) => {
-    const { holder, dueAt: due_at } = next;
-    const updated = await updateHeld.run(tx, {
-      ...{ ...changingColumns(after), holder, due_at, attempts: 0n },
-      ...{ heldId: held.order.id, heldBy: held.holder, heldEpoch: held.epoch },
+  const { holder, dueAt: due_at } = next;
+  const changed = { ...changingColumns(after), holder, due_at, attempts: 0n };
+  const row = { heldId: held.order.id, heldBy: held.holder, heldEpoch: held.epoch };
+  try {
+    await sql.transaction(async (tx) => {
+      const [updated] = await Promise.all([
+        updateHeld.run(tx, { ...changed, ...row }),
+        writeChanges(tx, steps, advancing),
+      ]);
+      if (updated === 0n) throw new Fenced();
     });
-    if (updated === 0n) return 'fenced';
-    await writeChanges(tx, steps, advancing);
-    return 'written';
-  });
+  } catch (cause) {
+    if (cause instanceof Fenced) return 'fenced';
+    throw cause;
+  }
+  return 'written';
 }
 
 /** The answers were not certain: gives the order up until it is tried again. */

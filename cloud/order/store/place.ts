@@ -36,11 +36,20 @@ const insertAddress = statement<OrderTables, Insertable<OrderTables['order_addre
 /** The order, claimed by the process that took it; in the transaction of its Idempotency-Key. */
 export async function placeOrder(tx: Transaction<OrderTables>, placing: Placing): Promise<void> {
   const { order, address, decision, holder, dueAt } = placing;
-  await insertOrder.run(tx, { ...rowOf(order), holder, epoch: 1n, attempts: 0n, due_at: dueAt });
+  const inserted = insertOrder.run(tx, {
+    ...rowOf(order),
+    holder,
+    epoch: 1n,
+    attempts: 0n,
+    due_at: dueAt,
+  });
   const { name, street, city, postalCode: postal_code, country } = address;
   const { id: order_id, tenant, customer } = order;
   const about = { order_id, tenant, customer };
-  await insertAddress.run(tx, { ...about, name, street, city, postal_code, country });
   const events = [placedEvent(order)];
-  await tell(tx, { order, parts: [{ first: [decision], events, audits: [] }] }, placing);
+  await Promise.all([
+    inserted,
+    insertAddress.run(tx, { ...about, name, street, city, postal_code, country }),
+    tell(tx, { order, parts: [{ first: [decision], events, audits: [] }] }, placing),
+  ]);
 }

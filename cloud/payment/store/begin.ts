@@ -137,9 +137,11 @@ async function send(
 ): Promise<Begun> {
   const { kind } = command;
   const operation = operationRow(command, { claim, payment });
-  await insertOperation(tx, operation);
-  await insertAttempt(tx, claim, { operation, call: 'send' });
-  if (kind === 'refund') await reserveRefund(tx, command, payment);
+  await Promise.all([
+    insertOperation(tx, operation),
+    insertAttempt(tx, claim, { operation, call: 'send' }),
+    kind === 'refund' && reserveRefund(tx, command, payment),
+  ]);
   return { kind: 'started', call: { call: 'send', operation, payment, ...claim } };
 }
 

@@ -9,7 +9,7 @@ import { nextStep, type Report } from '../domain/resolution.ts';
 import { type Settlement, settle } from '../domain/settlement.ts';
 import { insertCleanup } from './begin.ts';
 import { type ClaimedCall, type OperationRow, type PaymentRow, paymentOf } from './calls.ts';
-import { type PaymentView, viewOf } from './payments.ts';
+import { attemptsOf, type PaymentView, viewOf } from './payments.ts';
 import type { PaymentTables } from './tables.ts';
 
 type Tx = Transaction<PaymentTables>;
@@ -41,17 +41,22 @@ export type Stored =
 export function storeOutcome(sql: Sql<PaymentTables>, stored: Outcome): Promise<Stored> {
   const { claimed, outcome } = stored;
   return sql.transaction(async (tx) => {
-    await endAttempt(tx, stored);
     const { payment_key: key } = claimed.operation;
     if (outcome.kind !== 'open') {
-      const operation = await takeWord(tx, stored, outcome);
-      const payment = operation && (await paymentOf(tx, key));
+      const [operation, payment, attempts] = await Promise.all([
+        takeWord(tx, stored, outcome),
+        paymentOf(tx, key),
+        endAttempt(tx, stored).then(() => attemptsOf(tx, key)),
+      ]);
       if (!operation || !payment) return { kind: 'passed' };
       const after = await applyWord(tx, stored, { operation, payment, outcome });
-      return { kind: 'ended', view: await viewOf(tx, after) };
+      return { kind: 'ended', view: viewOf(after, attempts) };
     }
-    const operation = await pendingOperation(tx, claimed.operation);
-    const payment = await paymentOf(tx, key);
+    const [operation, payment] = await Promise.all([
+      pendingOperation(tx, claimed.operation),
+      paymentOf(tx, key),
+      endAttempt(tx, stored),
+    ]);
     if (!operation || !payment || operation.due_at !== claimed.leaseUntil) {
       return { kind: 'passed' };
     }
@@ -127,9 +132,11 @@ async function applyWord(tx: Tx, stored: Outcome, applying: Applying): Promise<P
   const code = outcome.kind === 'declined' ? outcome.code : '';
   const isHeld = kind === 'void' && (await isAuthorised(tx, payment.payment_key));
   const settlement = settle({ kind, word: outcome.kind, state: payment.state, isHeld });
-  const after = await changePayment(tx, applying, { settlement, code });
-  if (settlement.posting) await post(tx, settlement.posting, { ...applying, now: stored.now });
-  await tell(tx, stored, { ...applying, settlement, code });
+  const [after] = await Promise.all([
+    changePayment(tx, applying, { settlement, code }),
+    settlement.posting && post(tx, settlement.posting, { ...applying, now: stored.now }),
+    tell(tx, stored, { ...applying, settlement, code }),
+  ]);
   return after;
 }
 

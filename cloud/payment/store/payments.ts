@@ -26,13 +26,19 @@ export function findPayment(
       .where('payment_key', '=', paymentKey)
       .where('tenant', '=', tenant)
       .executeTakeFirst();
-    return payment && viewOf(db, payment);
+    return payment && viewOf(payment, await attemptsOf(db, paymentKey));
   });
 }
 
-/** With the calls that were made for it. */
-export async function viewOf(db: Reader<PaymentTables>, payment: PaymentRow): Promise<PaymentView> {
-  const attempts = await selectAttempts.all(db, { paymentKey: payment.payment_key });
+/** The calls that were made for a payment, oldest first. */
+export function attemptsOf(
+  db: Reader<PaymentTables>,
+  paymentKey: string,
+): Promise<PaymentView['attempts']> {
+  return selectAttempts.all(db, { paymentKey });
+}
+
+export function viewOf(payment: PaymentRow, attempts: PaymentView['attempts']): PaymentView {
   return { payment, attempts, isRefunding: payment.refund_reserved > payment.refunded };
 }
 
