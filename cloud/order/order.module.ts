@@ -18,6 +18,9 @@ import type { OrderSettings } from './settings.ts';
 import { ORDER_TABLES } from './store/migrations.ts';
 import type { OrderTables } from './store/tables.ts';
 
+/** A customer waits for these events. */
+const GATHER_MS = 4;
+
 export { ORDER_TABLES } from './store/migrations.ts';
 
 export interface OrderDeps {
@@ -39,7 +42,7 @@ export async function openOrder(deps: OrderDeps): Promise<OrderHandle> {
   const { runtime, log, policy, peers, settings } = deps;
   const sql = await deps.sql<OrderTables>(ORDER_TABLES);
   const outbox = createOutbox({ source: 'order', region: deps.region, runtime });
-  const relay = createRelay({ service: 'order', sql, log, runtime });
+  const relay = createRelay({ service: 'order', sql, log, runtime, gatherMs: GATHER_MS });
   const onEvents = (): void => relay.nudge();
   const runner = createSagaRunner({
     sql,

@@ -11,6 +11,8 @@ import { RelayLease } from './relay-lease.ts';
 export const RELAY_LEASE_MS = 3000;
 /** How soon a row is seen that another process wrote. */
 export const RELAY_POLL_MS = 200;
+/** Rounds begin at least this far apart, so that what comes together goes out together. */
+export const RELAY_GATHER_MS = 25;
 const BATCH_ROWS_MAX = 100;
 /** The lease is renewed before a batch when this part of it has passed. */
 const RENEWALS_PER_LEASE = 3;
@@ -26,6 +28,8 @@ export interface RelayOptions<DB extends OutboxTables> {
   readonly needs?: readonly string[];
   readonly leaseMs?: number;
   readonly pollMs?: number;
+  /** Default RELAY_GATHER_MS; less where somebody waits for the events. */
+  readonly gatherMs?: number;
 }
 
 export interface Relay extends Module {
@@ -110,15 +114,19 @@ class RelayLoop {
   }
 
   async #run(): Promise<void> {
-    const { runtime, pollMs = RELAY_POLL_MS } = this.#options;
+    const { runtime, pollMs = RELAY_POLL_MS, gatherMs = RELAY_GATHER_MS } = this.#options;
     for (let failures = 0; !this.#stopping; ) {
+      const nextMs = runtime.clock.monotonicMs() + gatherMs;
       this.#nudged = false;
       try {
         const { published, isHolder } = await this.#publishBatch();
         failures = 0;
         this.failure = undefined;
+        if (published === BATCH_ROWS_MAX) continue;
+        const gapMs = nextMs - runtime.clock.monotonicMs();
+        if (published > 0 && gapMs > 0) await this.#pause(gapMs, { nudge: false });
         // While another relay holds the lease a nudge changes nothing here.
-        if (published < BATCH_ROWS_MAX) await this.#pause(pollMs, { nudge: isHolder });
+        await this.#pause(pollMs, { nudge: isHolder });
       } catch (cause) {
         runtime.log.warn({ err: cause }, 'cannot publish the outbox');
         this.failure = `cannot publish: ${cause instanceof Error ? cause.message : cause}`;
