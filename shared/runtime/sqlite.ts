@@ -1,5 +1,6 @@
-import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fdatasync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import Sqlite from 'better-sqlite3';
 import { AppError } from '../lib/app-error.ts';
 import { ensureFolder, syncFolder } from './files.ts';
@@ -10,11 +11,18 @@ export type Database = Sqlite.Database;
 export interface OpenSqliteFileOptions {
   /** The file must exist; nothing can be written through this connection. */
   readonly readonly?: boolean;
+  /**
+   * Who makes commits durable: each commit itself, while the thread stands still, or the caller by
+   * `openLogSync`, before it tells anybody. Default: each commit.
+   */
+  readonly syncs?: Syncs;
   /** Of a new file; an old one keeps what it was made with. Every connection names the same. */
   readonly layout?: SqliteLayout;
   /** Pages that this connection keeps in memory; the library's own choice is 16 MB. */
   readonly cacheBytes?: number;
 }
+
+export type Syncs = 'commit' | 'caller';
 
 /** What a file is made of, where it matters how much is written and how much space is taken. */
 export interface SqliteLayout {
@@ -30,14 +38,15 @@ export const BUSY_TIMEOUT_MS = 5_000;
 const WAL_BYTES_KEPT_MAX = 64 * 1024 * 1024;
 /** "HoFa": tells a file of ours from any other SQLite file. */
 const APPLICATION_ID = 0x486f4661;
-const SYNCHRONOUS_FULL = 2;
+/** The pragma's numbers. With NORMAL the log is synced before each checkpoint and nowhere else. */
+const SYNCHRONOUS: Readonly<Record<Syncs, number>> = { commit: 2, caller: 1 };
 const FOLDER_MODE = 0o700;
 
 /**
  * Opens a SQLite file so that a commit is on disk when it returns (I1): write-ahead log and
  * `synchronous=FULL`, both set and read back, because the library's own default for a write-ahead
- * log is NORMAL, which loses the last commits in a power cut. A new file's folder is made for its
- * owner only, and its name is synced.
+ * log is NORMAL, which loses the last commits in a power cut. Who asks for that with `syncs` syncs
+ * the log itself. A new file's folder is made for its owner only, and its name is synced.
  *
  * Throws STORE_NOT_DURABLE, STORE_DAMAGED (see `isCorrupt`), or UNAVAILABLE with path and reason.
  */
@@ -59,18 +68,46 @@ export function openSqliteFile(path: string, options: OpenSqliteFileOptions = {}
 }
 
 /**
- * Throws STORE_NOT_DURABLE unless commits through this connection are synced. Reading the file's
- * first page is what makes SQLite apply its default, so a writer asks again after its first write.
+ * Throws STORE_NOT_DURABLE unless this connection syncs as it should. Reading the file's first page
+ * is what makes SQLite apply its default, so a writer asks again after its first write.
  */
-export function assertDurable(database: Database): void {
+export function assertDurable(database: Database, syncs: Syncs = 'commit'): void {
   const journal = database.pragma('journal_mode', { simple: true });
   const synchronous = Number(database.pragma('synchronous', { simple: true }));
-  if (journal === 'wal' && synchronous >= SYNCHRONOUS_FULL) return;
+  if (journal === 'wal' && synchronous >= SYNCHRONOUS[syncs]) return;
   throw new AppError(
     'STORE_NOT_DURABLE',
     `${database.name} has journal_mode=${journal} and synchronous=${synchronous}`,
     { hint: 'The file must be on a local disk that supports a write-ahead log.' },
   );
+}
+
+/** Syncs a file's write-ahead log beside the thread that writes it. */
+export interface LogSync {
+  /** What was committed before the call is on disk when it resolves; rejects when it may not be. */
+  sync(): Promise<void>;
+  close(): void;
+}
+
+const syncData = promisify(fdatasync);
+
+/**
+ * For a file that was opened with `syncs: 'caller'`. The log is there from the first commit until
+ * the last connection closes, so one descriptor serves them all; a failure that it tells is never
+ * told again (errseq in Linux), and whoever gets it must not trust the file any more.
+ */
+export function openLogSync(database: Database): LogSync {
+  let log: number | undefined;
+  return {
+    sync() {
+      log ??= openSync(`${database.name}-wal`, 'r+');
+      return syncData(log);
+    },
+    close() {
+      if (log !== undefined) closeSync(log);
+      log = undefined;
+    },
+  };
 }
 
 /** True when the file itself is damaged or is no SQLite file: quarantine it, do not retry. */
@@ -123,7 +160,7 @@ export function sqliteError(code: string, message: string): Error {
 }
 
 function configure(database: Database, options: OpenSqliteFileOptions): void {
-  const { readonly = false, layout, cacheBytes } = options;
+  const { readonly = false, layout, cacheBytes, syncs = 'commit' } = options;
   if (layout) applyLayout(database, layout);
   if (cacheBytes !== undefined) database.pragma(`cache_size = -${Math.ceil(cacheBytes / 1024)}`);
   database.pragma('foreign_keys = ON');
@@ -131,12 +168,12 @@ function configure(database: Database, options: OpenSqliteFileOptions): void {
   // On macOS fsync leaves the data in the drive's cache; elsewhere these two do nothing.
   database.pragma('fullfsync = ON');
   database.pragma('checkpoint_fullfsync = ON');
-  database.pragma('synchronous = FULL');
+  database.pragma(`synchronous = ${SYNCHRONOUS[syncs]}`);
   if (!readonly) enterWal(database);
   // The read is what applies SQLite's defaults, so it stands before the check.
   const stamp = database.pragma('application_id', { simple: true });
   if (!readonly && stamp === 0) database.pragma(`application_id = ${APPLICATION_ID}`);
-  assertDurable(database);
+  assertDurable(database, syncs);
 }
 
 /** Before anything is written: a file has its pages' size, and their map, from its first one on. */

@@ -3,6 +3,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Random } from '../../runtime/random.ts';
 import { assertDurable, type Database, isBusy, sqliteCode } from '../../runtime/sqlite.ts';
 import type { Steps } from '../../runtime/steps.ts';
+import type { SharedSync } from './shared-sync.sqlite.ts';
 
 /** Bounds how long one group keeps the event loop busy, and how many wait for one sync. */
 const GROUP_SIZE_MAX = 512;
@@ -10,6 +11,8 @@ const GROUP_SIZE_MAX = 512;
 const WAITING_MAX = 10_000;
 /** How long a transaction waits for its turn behind slow ones. */
 const WAIT_MS_MAX = 30_000;
+/** Groups that were committed and not synced yet; beyond, nobody is seated. */
+const UNTOLD_MAX = 64;
 /** How long a group waits for another process that writes the same file. */
 const LOCK_MS_MAX = 5_000;
 const LOCK_RETRY_MS_MAX = 20;
@@ -20,6 +23,8 @@ export interface GroupCommitOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly steps: Steps;
+  /** Of the file's log: what makes a commit durable. */
+  readonly sync: SharedSync;
   /** Resolves when what is ready in the event loop has run, so that it can join the group. */
   readonly nextTurn: () => Promise<void>;
 }
@@ -51,8 +56,9 @@ interface Entry extends EnterOptions {
 }
 
 /**
- * Lets the transactions of one turn of the event loop share one outer transaction and its one sync:
- * each is a savepoint in it, one after the other, and is told only after the commit.
+ * Lets the transactions of one turn of the event loop share one outer transaction: each is a
+ * savepoint in it, one after the other. Groups share syncs, which run beside the event loop; each
+ * transaction is told only after a sync that began after its commit.
  */
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
@@ -60,6 +66,9 @@ export class GroupCommit {
   readonly #waiting: Entry[] = [];
   #pumping = false;
   #checked = false;
+  #untold = 0;
+  /** Of the last group; never rejects unheard. */
+  #lastTold: Promise<void> = Promise.resolve();
   #broken: AppError | undefined;
 
   constructor(options: GroupCommitOptions) {
@@ -88,10 +97,18 @@ export class GroupCommit {
     });
   }
 
+  /** Resolves when everything that can be seen of this process's commits is on disk. */
+  async durable(): Promise<void> {
+    if (this.#untold > 0) await this.#lastTold;
+    if (this.#broken) throw this.#broken;
+  }
+
   async #pump(): Promise<void> {
     this.#pumping = true;
     while (this.#waiting.length > 0) {
       await this.#options.nextTurn();
+      // A failed sync is found by the next group's begin.
+      if (this.#untold >= UNTOLD_MAX) await this.#lastTold.catch(() => undefined);
       await this.#run(this.#nextGroup());
     }
     this.#pumping = false;
@@ -116,7 +133,7 @@ export class GroupCommit {
         await this.#seat(entry, settled.promise);
       }
       this.#commit();
-      settled.resolve('committed');
+      this.#tell(settled);
     } catch (cause) {
       const error = this.#lost(cause);
       const retry = !this.#broken && unseated.length < group.length && !group[0]?.alone;
@@ -176,9 +193,28 @@ export class GroupCommit {
     if (!database.inTransaction) return;
     steps.reach('sql.commit');
     this.#control.commit.run();
-    if (!this.#checked) assertDurable(database);
+    if (!this.#checked) assertDurable(database, 'caller');
     this.#checked = true;
-    steps.reach('sql.committed');
+  }
+
+  /** The next group does not wait for it. */
+  #tell({ resolve, reject }: PromiseWithResolvers<'committed' | 'again'>): void {
+    const { sync, steps } = this.#options;
+    this.#untold += 1;
+    this.#lastTold = sync.join().then(
+      () => {
+        this.#untold -= 1;
+        steps.reach('sql.committed');
+        resolve('committed');
+      },
+      (error: AppError) => {
+        this.#broken = error;
+        reject(error);
+        throw error;
+      },
+    );
+    // The group's own callers were told; who reads later asks for it again.
+    this.#lastTold.catch(() => undefined);
   }
 
   /** Leaves nothing of the group. After a failed sync nothing is ever acknowledged again here. */

@@ -14,6 +14,14 @@ export interface SessionOptions {
  */
 const IDLE_GRACE_MS = 5_000;
 
+/**
+ * A prepared statement keeps a plan that was made while its table was small, where reading all of
+ * it is cheapest; it has to be right for a large one, too. In a serializable transaction such a
+ * scan also conflicts with every writer of the table. Where no index fits, the scan's price must
+ * not make the server compile the plan.
+ */
+const PLANS = 'SET enable_seqscan TO off; SET jit TO off';
+
 /** Sets up each new connection, and lets none through that would lose a commit in a power cut. */
 export async function prepareSession(
   connection: Connection,
@@ -23,15 +31,23 @@ export async function prepareSession(
   await connection.query(
     `SET search_path TO "${schema}"; SET statement_timeout TO ${transactionMsMax};
      SET idle_in_transaction_session_timeout TO ${transactionMsMax + IDLE_GRACE_MS};
-     SET extra_float_digits TO 1; SET bytea_output TO hex`,
+     SET default_transaction_read_only TO on;
+     SET extra_float_digits TO 1; SET bytea_output TO hex; ${PLANS}`,
   );
   const settings = DURABLE.map(({ name }) => `current_setting('${name}') AS ${name}`).join(', ');
   const { rows } = await connection.query(
-    `SELECT ${settings}, current_setting('server_encoding') AS encoding`,
+    `SELECT ${settings}, current_setting('server_encoding') AS encoding,
+       current_setting('default_transaction_read_only') AS guard`,
   );
   const found = rows[0] ?? {};
   for (const { name, lossy } of DURABLE) {
     if (lossy === found[name]) throw notDurable(name, lossy);
+  }
+  // A statement that is sent outside a begun transaction would commit alone: it fails instead.
+  if (found['guard'] !== 'on') {
+    throw new AppError('CONFIG_INVALID', 'the settings of a database session did not stay', {
+      hint: 'A pooler in between has to pool sessions, not transactions.',
+    });
   }
   if (found['encoding'] !== 'UTF8') {
     throw new AppError(
@@ -58,7 +74,13 @@ function notDurable(name: string, value: string): AppError {
   });
 }
 
-const CONTENTION = new Set(['40001', '40P01']);
+/**
+ * 25P02 is the first failure of a transaction when a read before it on this connection could not be
+ * ended: nothing was done.
+ */
+const CONTENTION = new Set(['40001', '40P01', '25P02']);
+/** The statement's name is not known, as after `DISCARD ALL`. */
+const NAME_UNKNOWN = '26000';
 const CONFIGURATION = new Set(['28P01', '28000', '3D000', '42501']);
 /** Connection failures, resources used up, the server shutting down. */
 const AWAY = /^(08|53|57P)/;
@@ -92,8 +114,21 @@ export function postgresFailure(cause: unknown): unknown {
   });
 }
 
+/**
+ * A named statement that has to be prepared again: its tables changed so that it gives other
+ * columns now (0A000, "cached plan must not change result type"), or the server lost it.
+ */
+export function isStaleStatement(cause: unknown): boolean {
+  if (!(cause instanceof Error) || !('code' in cause)) return false;
+  // By the server's function: 0A000 has other reasons, and the message is in the server's language.
+  const replanned = 'routine' in cause && cause.routine === 'RevalidateCachedQuery';
+  return (cause.code === '0A000' && replanned) || cause.code === NAME_UNKNOWN;
+}
+
 function serverFailure(code: string, cause: Error): unknown {
-  if (CONTENTION.has(code)) return new AppError('SQL_CONTENTION', cause.message, { cause });
+  if (CONTENTION.has(code) || isStaleStatement(cause)) {
+    return new AppError('SQL_CONTENTION', cause.message, { cause });
+  }
   if (code === '57014') {
     return new AppError('DEADLINE_EXCEEDED', `PostgreSQL ended a statement: ${cause.message}`, {
       cause,

@@ -85,6 +85,36 @@ function transactionCases(): void {
     ]);
   });
 
+  it('runs statements that are issued at once in that order', async () => {
+    const found = await sql.transaction(async (tx) => {
+      const set = (n: bigint) => tx.updateTable('items').set({ n }).where('id', '=', 'a').execute();
+      const get = () => tx.selectFrom('items').select('n').execute();
+      const insert = tx.insertInto('items').values(item('a')).execute();
+      const [, before, , between, , after] = await Promise.all([
+        ...([insert, get(), set(1n), get(), set(2n), get()] as const),
+      ]);
+      return [before, between, after];
+    });
+    expect(found).toEqual([[{ n: null }], [{ n: 1n }], [{ n: 2n }]]);
+    expect(await sql.read((db) => Promise.all([idsIn(db), idsIn(db)]))).toEqual([['a'], ['a']]);
+  });
+
+  it('fails with the first failure of those that were issued at once', async () => {
+    const insert = (tx: Transaction<CaseTables>, id: string) =>
+      tx.insertInto('items').values(item(id)).execute();
+    const atOnce = (tx: Transaction<CaseTables>) =>
+      ['a', 'a', 'b', 'b'].map((id) => insert(tx, id));
+    const writing = sql.transaction((tx) => Promise.all(atOnce(tx)));
+    await expect(writing).rejects.toThrow(/unique/i);
+    // Also when the body goes on after all of them, whose last failures would say something else.
+    const goingOn = sql.transaction(async (tx) => {
+      const [first, second] = await Promise.allSettled(atOnce(tx));
+      expect([first?.status, second?.status]).toEqual(['fulfilled', 'rejected']);
+    });
+    await expect(goingOn).rejects.toThrow(/unique/i);
+    expect(await ids(sql)).toEqual([]);
+  });
+
   it('tells how many rows a statement changed, and returns what `returning` asks for', async () => {
     const [inserted, updated, deleted] = await sql.transaction(async (tx) => [
       await tx

@@ -7,7 +7,7 @@ import { sql } from 'kysely';
 import { testRuntime } from '../../runtime/runtime.ts';
 import type { Steps } from '../../runtime/steps.ts';
 import { openPostgresSql } from './sql.postgres.ts';
-import { openSqliteSql } from './sql.sqlite.ts';
+import { openSqliteSql, type SqliteSqlOptions } from './sql.sqlite.ts';
 import type { Migration, OpenSql, Sql, Technology } from './sql.ts';
 
 /** What the cases of the suite store. */
@@ -61,6 +61,8 @@ export interface OpenOptions {
   readonly migrations?: readonly Migration[];
   readonly transactionMsMax?: number;
   readonly steps?: Steps;
+  /** SQLite only: the disk. */
+  readonly openSync?: SqliteSqlOptions['openSync'];
   /** PostgreSQL only: added to the URL. */
   readonly query?: string;
 }
@@ -120,11 +122,11 @@ export class CaseWorld {
     await cleaner.close();
   }
 
-  #adapter({ transactionMsMax, steps, query = '' }: OpenOptions): OpenSql {
+  #adapter({ transactionMsMax, steps, openSync, query = '' }: OpenOptions): OpenSql {
     const rt = testRuntime(steps && { steps });
     const limits = transactionMsMax === undefined ? {} : { transactionMsMax };
     return this.technology === 'sqlite'
-      ? openSqliteSql({ dir: this.dir, rt, ...limits })
+      ? openSqliteSql({ dir: this.dir, rt, ...limits, ...(openSync && { openSync }) })
       : openPostgresSql({ url: `${this.url}${query}`, rt, ...limits });
   }
 }

@@ -10,6 +10,8 @@ const { title, skip } = TECHNOLOGIES[1]!;
 let world: CaseWorld;
 let sql: Sql<CaseTables>;
 
+const CONFLICT = raw`do $$ begin raise exception using errcode = '40001'; end $$`;
+
 describe.skipIf(skip)(`races, ${title}`, () => {
   beforeEach(open);
   afterEach(() => world.dispose());
@@ -52,12 +54,23 @@ describe.skipIf(skip)(`races, ${title}`, () => {
     expect(await values()).toEqual([11n]);
   });
 
+  it('run work again when any statement of several at once met a conflict', async () => {
+    let runs = 0;
+    await sql.transaction(async (tx) => {
+      runs += 1;
+      const put = (name: string) => tx.insertInto('counters').values({ name, value: 1n }).execute();
+      const conflict = runs === 1 ? CONFLICT.execute(tx) : undefined;
+      await Promise.all([put('a'), conflict, put('b')]);
+    });
+    expect(runs).toBe(2);
+    expect(await values()).toEqual([1n, 1n]);
+  });
+
   it('end with SQL_CONTENTION after five retries, also when work hid the conflict', async () => {
-    const conflict = raw`do $$ begin raise exception using errcode = '40001'; end $$`;
     let runs = 0;
     const losing = sql.transaction(async (tx) => {
       runs += 1;
-      await conflict.execute(tx).catch((cause) => {
+      await CONFLICT.execute(tx).catch((cause) => {
         throw new Error('hidden', { cause });
       });
     });

@@ -14,12 +14,12 @@ import { openHandle } from './handle.ts';
 import { MIGRATION_MS_MAX } from './migrate.ts';
 import { postgresFailure, prepareSession } from './session.postgres.ts';
 import { type OpenSql, TRANSACTION_MS_MAX } from './sql.ts';
+import { StatementNames } from './statement-names.postgres.ts';
+import { PipelinedTransaction } from './transaction.postgres.ts';
 
 const POOL_MAX = 5;
 const CONNECT_TIMEOUT_MS = 5_000;
-/**
- * How much later than the server the client gives up on a statement: then the connection is broken.
- */
+/** How much later than the server the client gives up: then the connection is broken. */
 const ANSWER_GRACE_MS = 2_000;
 const RETRIES_MAX = 5;
 const RETRY_DELAY_MS_MAX = 200;
@@ -53,19 +53,26 @@ const dialect: Dialect = {
 
 type EngineOptions = PostgresSqlOptions & { readonly transactionMsMax: number };
 
-/** How a transaction begins, and how long one of its statements may take. */
+/** How a transaction begins and ends, and how long one of its statements may take. */
 interface Mode {
-  readonly begin: readonly string[];
+  readonly begin: string;
+  /** What it does before its body. */
+  readonly first?: readonly string[];
   readonly statementMsMax: number;
+  readonly names?: StatementNames;
+  /** Nothing can be lost at its end, so nobody waits for it. */
+  readonly readOnly?: boolean;
 }
 
 async function openEngine(service: string, options: EngineOptions): Promise<Engine> {
   const { rt, transactionMsMax: statementMsMax } = options;
+  const names = new StatementNames();
   const pool = openPool(service, options);
-  const write: Mode = { begin: ['BEGIN ISOLATION LEVEL SERIALIZABLE'], statementMsMax };
-  const read: Mode = { begin: ['BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'], statementMsMax };
+  const database: Database = { pool, rt, names, generations: new WeakMap() };
+  const write: Mode = { begin: BEGIN_WRITE, statementMsMax, names };
+  const read: Mode = { begin: BEGIN_READ, statementMsMax, names, readOnly: true };
   try {
-    await transact({ pool, rt }, EXCLUSIVE, (execute) => makeSchema(service, execute));
+    await transact(database, EXCLUSIVE, (execute) => makeSchema(service, execute));
   } catch (cause) {
     await pool.end();
     throw cause;
@@ -73,21 +80,35 @@ async function openEngine(service: string, options: EngineOptions): Promise<Engi
   return {
     technology: 'postgres',
     dialect,
-    transaction: (body) => retryContention(rt, () => transact({ pool, rt }, write, body)),
-    exclusive: (body) => retryContention(rt, () => transact({ pool, rt }, EXCLUSIVE, body)),
-    read: (body) => transact({ pool, rt }, read, body),
+    transaction: (body) => retryContention(rt, () => transact(database, write, body)),
+    exclusive: (body) => retryContention(rt, () => transact(database, EXCLUSIVE, body)),
+    read: (body) => retryContention(rt, () => transact(database, read, body)),
     close: () => pool.end(),
   };
 }
+
+interface Database {
+  readonly pool: pg.Pool;
+  readonly rt: PostgresSqlOptions['rt'];
+  readonly names: StatementNames;
+  /** Of the names, when a connection was first used. */
+  readonly generations: WeakMap<pg.PoolClient, number>;
+}
+
+/** `READ WRITE` is asked for, since a session's default is read only. */
+const BEGIN_WRITE = 'BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE';
+const BEGIN_READ = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
 
 /**
  * The lock is asked for in READ COMMITTED: a serializable transaction would take its snapshot
  * before it waits, and would not see what the process before it did.
  */
 const EXCLUSIVE: Mode = {
-  begin: [
-    'BEGIN ISOLATION LEVEL READ COMMITTED',
+  begin: 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE',
+  first: [
     `SET LOCAL statement_timeout = ${MIGRATION_MS_MAX}`,
+    // A migration may well read all of a table.
+    'SET LOCAL enable_seqscan = on',
     `SELECT pg_advisory_xact_lock(
        hashtextextended('holdfast ' || current_setting('search_path'), 0))`,
   ],
@@ -123,28 +144,65 @@ async function retryContention<T>(
   }
 }
 
-async function transact<T>(
-  { pool, rt }: { pool: pg.Pool; rt: PostgresSqlOptions['rt'] },
-  { begin, statementMsMax }: Mode,
-  body: Body<T>,
-): Promise<T> {
+async function transact<T>(database: Database, mode: Mode, body: Body<T>): Promise<T> {
+  const { pool, rt } = database;
   const client = await connect(pool);
-  const execute = statements(client, statementMsMax + ANSWER_GRACE_MS);
-  let healthy = false;
+  const lease = leaseOf(client, database, mode);
+  const transaction = new PipelinedTransaction(client, mode);
+  const execute: Execute = (query) => transaction.execute(query);
   try {
-    for (const sql of begin) await execute(CompiledQuery.raw(sql));
+    for (const sql of mode.first ?? []) await execute(CompiledQuery.raw(sql));
     const value = await body(execute);
+    if (mode.readOnly && !transaction.failed) {
+      lease.endBehind(transaction.commit());
+      return value;
+    }
     rt.steps.reach('sql.commit');
-    await commit(client);
+    await transaction.commit();
     rt.steps.reach('sql.committed');
-    healthy = true;
+    lease.end({ healthy: true });
     return value;
   } catch (error) {
-    healthy = await rolledBack(client, error);
+    lease.end({ healthy: await rolledBack(transaction, error) });
     throw error;
-  } finally {
-    client.release(!healthy);
   }
+}
+
+/** The use of a connection for one transaction. */
+interface Lease {
+  /** Gives the connection back, or closes it, and the server rolls back. */
+  end(outcome: { readonly healthy: boolean }): void;
+  /** Gives it back before it is free: what the next one sends queues behind this commit. */
+  endBehind(commit: Promise<void>): void;
+}
+
+function leaseOf(client: pg.PoolClient, database: Database, mode: Mode): Lease {
+  const { rt, names, generations } = database;
+  const generation = generations.get(client) ?? names.generation;
+  generations.set(client, generation);
+  const close = (): void => void client.connection.stream.destroy();
+  const release = (): void => client.release(generation !== names.generation);
+  // The body's deadline comes first; this one is for a server that went silent.
+  const silentMsMax = 2 * mode.statementMsMax + ANSWER_GRACE_MS;
+  const timer = rt.clock.after(silentMsMax, close, { keepAlive: true });
+  return {
+    end({ healthy }) {
+      timer.cancel();
+      if (healthy) return release();
+      // Not left to the driver: it would wait for the answers of what it sent.
+      close();
+      client.release(true);
+    },
+    endBehind(commit) {
+      release();
+      const answered = (): void => timer.cancel();
+      commit.then(answered, (err: unknown) => {
+        answered();
+        close();
+        rt.log.warn({ err }, 'a read did not end well; its connection was closed');
+      });
+    },
+  };
 }
 
 async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
@@ -155,28 +213,13 @@ async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
   }
 }
 
-async function commit(client: pg.PoolClient): Promise<void> {
-  let command: string;
-  try {
-    command = (await client.query('COMMIT')).command;
-  } catch (cause) {
-    throw postgresFailure(cause);
-  }
-  // The server answers so when a statement failed that nobody awaited.
-  if (command === 'ROLLBACK') {
-    throw new AppError('INTERNAL', 'a failed statement had ended the transaction', {
-      retry: 'never',
-    });
-  }
-}
-
-/** True when the connection can be used again. When not it is closed, and the server rolls back. */
-async function rolledBack(client: pg.PoolClient, error: unknown): Promise<boolean> {
+/** True when the connection can be used again. */
+async function rolledBack(transaction: PipelinedTransaction, error: unknown): Promise<boolean> {
   const silent =
     error instanceof AppError && ['UNAVAILABLE', 'DEADLINE_EXCEEDED'].includes(error.code);
   if (silent) return false;
   try {
-    await client.query('ROLLBACK');
+    await transaction.rollback();
     return true;
   } catch {
     // The caller gets the first error, which says more than this one.
@@ -184,46 +227,33 @@ async function rolledBack(client: pg.PoolClient, error: unknown): Promise<boolea
   }
 }
 
-function statements(client: pg.PoolClient, answerMsMax: number): Execute {
-  return async ({ sql, parameters }) => {
-    const query: pg.QueryConfig & { query_timeout: number } = {
-      text: sql,
-      values: [...parameters],
-      query_timeout: answerMsMax,
-    };
-    try {
-      const { command, rowCount, rows } = await client.query(query);
-      const changed = CHANGING.has(command) ? { numAffectedRows: BigInt(rowCount ?? 0) } : {};
-      return { rows: rows ?? [], ...changed };
-    } catch (cause) {
-      throw postgresFailure(cause);
-    }
-  };
-}
-
-const CHANGING = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE']);
-
 function openPool(service: string, options: EngineOptions): pg.Pool {
   const { url, rt, transactionMsMax, poolMax, connectTimeoutMs } = options;
+  const query_timeout = transactionMsMax + ANSWER_GRACE_MS;
   const pool = new pg.Pool({
     connectionString: url,
     application_name: `holdfast ${service}`,
     max: poolMax ?? POOL_MAX,
     connectionTimeoutMillis: connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
-    query_timeout: transactionMsMax + ANSWER_GRACE_MS,
+    pipeline: true,
     keepAlive: true,
     types: { getTypeParser: typeParser },
     onConnect: (client) => {
       // A connection that breaks in use says so here too; its statement rejects, and that is
       // enough.
       client.on('error', () => undefined);
-      return prepareSession(client, { schema: service, transactionMsMax });
+      const query = (text: string) =>
+        client.query<Record<string, unknown>>({ text, query_timeout } as WithTimeout);
+      return prepareSession({ query }, { schema: service, transactionMsMax });
     },
   });
   // One that broke while nobody used it: the pool dropped it already and makes another when asked.
   pool.on('error', (err) => rt.log.warn({ err, service }, 'an idle database connection broke'));
   return pool;
 }
+
+/** Known to the driver, not to its types. */
+type WithTimeout = pg.QueryConfig & { query_timeout: number };
 
 /** By type id: how values look like on SQLite. Sums of 64-bit integers are `numeric` here. */
 const PARSERS: Readonly<Record<number, (text: string) => unknown>> = {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { sql as raw } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openSqliteFile } from '../../runtime/sqlite.ts';
+import { openLogSync, openSqliteFile } from '../../runtime/sqlite.ts';
 import type { Steps } from '../../runtime/steps.ts';
 import { type CaseTables, CaseWorld, MIGRATIONS } from './sql.fixture.ts';
 import type { Migration, Sql } from './sql.ts';
@@ -93,6 +93,92 @@ describe('the group of one turn', () => {
     expect(await count(sql)).toBe(2n);
   });
 });
+
+describe('the disk', () => {
+  it('has what is told, to writers and to readers', async () => {
+    const disk = new TestDisk();
+    const sql = await world.open({ openSync: disk.open });
+    await count(sql);
+    const release = disk.hold();
+    const told: string[] = [];
+    const adding = add(sql, 'a').then(() => told.push('written'));
+    await expect.poll(() => disk.syncs, { interval: 1 }).toBe(1);
+    const reading = count(sql).then((found) => told.push(`read ${found}`));
+    await expect.poll(() => disk.syncs, { interval: 1 }).toBe(1);
+    expect(told).toEqual([]);
+    release();
+    await Promise.all([adding, reading]);
+    expect(told.toSorted()).toEqual(['read 1', 'written']);
+  });
+
+  it('is awaited beside the next commits, which share a sync', async () => {
+    const disk = new TestDisk();
+    const sql = await world.open({ openSync: disk.open, steps });
+    await count(sql);
+    commits = 0;
+    const release = disk.hold();
+    const all = [];
+    for (const [index, id] of ['a', 'b', 'c'].entries()) {
+      all.push(add(sql, id));
+      await expect.poll(() => commits, { interval: 1 }).toBe(index + 1);
+    }
+    expect(disk.syncs).toBe(1);
+    release();
+    await Promise.all(all);
+    expect(disk.syncs).toBe(2);
+  });
+
+  it('is not trusted any more once it failed', async () => {
+    const disk = new TestDisk();
+    const sql = await world.open({ openSync: disk.open });
+    disk.failure = new Error('EIO: i/o error, fdatasync');
+    const failed = { code: 'STORE_NOT_DURABLE', message: expect.stringContaining('EIO') };
+    await expect(add(sql, 'a')).rejects.toMatchObject(failed);
+    disk.failure = undefined;
+    await expect(add(sql, 'b')).rejects.toMatchObject(failed);
+    await expect(count(sql)).rejects.toMatchObject(failed);
+  });
+
+  it('has what another process committed before it is read here', async () => {
+    const disk = new TestDisk();
+    const sql = await world.open({ openSync: disk.open });
+    await count(sql);
+    const before = disk.syncs;
+    const other = openSqliteFile(join(world.dir, `${world.service}.sqlite`), { syncs: 'caller' });
+    other.exec("insert into counters values ('c', 1)");
+    await count(sql);
+    await count(sql);
+    expect(disk.syncs).toBe(before + 1);
+    other.close();
+  });
+});
+
+/** The real log's sync, held up or failing when a test says so. */
+class TestDisk {
+  syncs = 0;
+  failure: Error | undefined;
+  #gate: Promise<void> = Promise.resolve();
+  readonly open: typeof openLogSync = (database) => {
+    const log = openLogSync(database);
+    return {
+      sync: async () => {
+        this.syncs += 1;
+        await this.#gate;
+        if (this.failure) throw this.failure;
+        await log.sync();
+      },
+      close: () => log.close(),
+    };
+  };
+
+  /** Counts anew; the result lets go. */
+  hold(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#gate = promise;
+    this.syncs = 0;
+    return resolve;
+  }
+}
 
 describe('two processes on one file', () => {
   it('wait for each other’s lock without blocking the event loop', async () => {

@@ -9,12 +9,19 @@ import {
   SqliteIntrospector,
 } from 'kysely';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { type Database, openSqliteFile } from '../../runtime/sqlite.ts';
+import {
+  type Database,
+  isBusy,
+  type OpenSqliteFileOptions,
+  openLogSync,
+  openSqliteFile,
+} from '../../runtime/sqlite.ts';
 import { SqliteCompiler } from './column-types.ts';
 import type { Body, Engine, Execute } from './engine.ts';
 import { GroupCommit, type Seat, sqliteFailure } from './group-commit.sqlite.ts';
 import { openHandle } from './handle.ts';
 import { ReaderPool } from './reader-pool.sqlite.ts';
+import { SharedSync } from './shared-sync.sqlite.ts';
 import type { OpenSql } from './sql.ts';
 
 type Statement = ReturnType<Database['prepare']>;
@@ -32,6 +39,8 @@ export interface SqliteSqlOptions {
   readonly dir: string;
   readonly rt: Pick<Runtime, 'clock' | 'random' | 'steps'>;
   readonly transactionMsMax?: number;
+  /** What makes commits durable; a test puts a disk of its own here. */
+  readonly openSync?: typeof openLogSync;
 }
 
 /** One writer whose transactions share syncs, and read connections beside it. */
@@ -52,36 +61,61 @@ const dialect: Dialect = {
   createIntrospector: (db) => new SqliteIntrospector(db),
 };
 
-function openEngine(path: string, { rt }: SqliteSqlOptions): Engine {
-  const writer = open(path);
+function openEngine(path: string, options: SqliteSqlOptions): Engine {
+  const { rt, openSync = openLogSync } = options;
+  const writer = open(path, { syncs: 'caller' });
   // The group waits for another process's lock by itself, without blocking the event loop.
   writer.pragma('busy_timeout = 0');
   const write = statements(writer);
   const readers = new ReaderPool(() => open(path, { readonly: true }), rt.clock);
   const reading = new WeakMap<Database, Execute>();
+  const sync = new SharedSync(openSync(writer), rt.clock);
   const group = new GroupCommit({
     database: writer,
+    sync,
     clock: rt.clock,
     random: rt.random,
     steps: rt.steps,
     nextTurn: () => setImmediate(),
   });
+  let known: bigint | undefined;
+  /** A power cut must not take back what a reader was shown, whoever committed it. */
+  const seenIsDurable = async (): Promise<void> => {
+    const version = commitsOfOthers(writer);
+    if (version !== undefined && version === known) return group.durable();
+    await sync.join();
+    known = version;
+  };
   return {
     technology: 'sqlite',
     dialect,
     transaction: (body) => transact(group, write, { body, alone: false }),
     exclusive: (body) => transact(group, write, { body, alone: true }),
-    read: (body) =>
-      readers.read((database) => {
+    async read(body) {
+      const result = await readers.read((database) => {
         const read = reading.get(database) ?? statements(database);
         reading.set(database, read);
         return body(read);
-      }),
+      });
+      await seenIsDurable();
+      return result;
+    },
     async close() {
       readers.close();
+      sync.close();
       writer.close();
     },
   };
+}
+
+/** Changes with each commit by another process; undefined when one is just changing the file. */
+function commitsOfOthers(writer: Database): bigint | undefined {
+  try {
+    return writer.pragma('data_version', { simple: true }) as bigint;
+  } catch (cause) {
+    if (isBusy(cause)) return undefined;
+    throw sqliteFailure(cause);
+  }
 }
 
 async function transact<T>(
@@ -103,7 +137,7 @@ async function transact<T>(
   return outcome.value;
 }
 
-function open(path: string, options?: { readonly: boolean }): Database {
+function open(path: string, options: OpenSqliteFileOptions): Database {
   const database = openSqliteFile(path, options);
   database.defaultSafeIntegers(true);
   // As PostgreSQL does; SQLite's own `like` takes "a" for "A".

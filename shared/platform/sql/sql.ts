@@ -10,11 +10,14 @@ import type { Kysely, Transaction } from 'kysely';
  *   it. When `work` throws, nothing of it remains and the same error is thrown.
  * - UNAVAILABLE MAY come after the commit, when the connection broke: do it again, idempotently.
  * - A failed statement ends the transaction, even when it was caught: use `on conflict`.
+ * - Statements that `work` issues at once, to await them with `Promise.all`, run in that order. The
+ *   first that fails is the failure of all that were issued after it and of the transaction.
  * - Inside `work` only `tx` may be awaited. `read`, `transaction` and `close` of every handle throw
  *   at once there. Work that takes longer than TRANSACTION_MS_MAX is rolled back:
  *   DEADLINE_EXCEEDED.
  * - `read` sees one state, the last commit before its first statement, and MUST NOT write. It does
- *   not wait for a writer.
+ *   not wait for a writer. Its `work` MAY run more than once, too (PostgreSQL: when a migration
+ *   changed what one of its statements gives).
  * - Integers are `bigint` (a comparison is 0n or 1n), reals `number`, blobs `Uint8Array`, absent
  *   values `null`, on every adapter; parameters too. Text with U+0000, NaN and integers beyond 64
  *   bits are refused.

@@ -5,7 +5,6 @@ import {
   DummyDriver,
   Kysely,
   type QueryResult,
-  SingleConnectionProvider,
   Transaction,
 } from 'kysely';
 import { AppError } from '../../lib/app-error.ts';
@@ -53,7 +52,7 @@ export async function runWork<DB, T>(
     return result;
   } catch (error) {
     // Contention decides about a retry, also when `work` wrapped it in an error of its own.
-    throw contention(connection) ?? error;
+    throw connection.contention ?? error;
   } finally {
     scope.open = false;
     connection.end();
@@ -65,9 +64,11 @@ export function transactionOn<DB>(
   { dialect }: Pick<Engine, 'dialect'>,
   connection: DatabaseConnection,
 ): Transaction<DB> {
-  const executor = compilerOf(dialect).withConnectionProvider(
-    new SingleConnectionProvider(connection),
-  );
+  // Not one after the other, as the library's own provider does: what is issued at once is sent at
+  // once, in the order of its issue.
+  const executor = compilerOf(dialect).withConnectionProvider({
+    provideConnection: (consumer) => consumer(connection),
+  });
   return new Transaction<DB>({ config: { dialect }, dialect, driver: new DummyDriver(), executor });
 }
 
@@ -82,9 +83,8 @@ function compilerOf(dialect: Engine['dialect']): ReturnType<Kysely<unknown>['get
   return executor;
 }
 
-function contention({ failure }: WorkConnection): AppError | undefined {
-  const error = failure?.error;
-  return error instanceof AppError && error.code === 'SQL_CONTENTION' ? error : undefined;
+function isContention(error: unknown): error is AppError {
+  return error instanceof AppError && error.code === 'SQL_CONTENTION';
 }
 
 /** The transaction's own: a commit from inside would end the transactions of others with it. */
@@ -97,6 +97,8 @@ class WorkConnection implements DatabaseConnection {
   readonly #execute: Execute;
   #ended = false;
   failure: { readonly error: unknown } | undefined;
+  /** Not only the first failure: of statements that were issued at once, any may have met it. */
+  contention: AppError | undefined;
 
   constructor(execute: Execute) {
     this.#execute = execute;
@@ -120,6 +122,7 @@ class WorkConnection implements DatabaseConnection {
       return (await this.#execute(query)) as QueryResult<R>;
     } catch (error) {
       this.failure ??= { error };
+      if (isContention(error)) this.contention ??= error;
       throw error;
     }
   }

@@ -39,6 +39,23 @@ describe.skipIf(without !== undefined)(title, () => {
     });
   });
 
+  it('hold for transactions of the sql port, whose syncs run beside the event loop', () => {
+    const random = seededRandom(4);
+    for (let draw = 0; draw < DRAWS; draw++) {
+      // The first one at the very end, with nothing but what was synced.
+      const at = draw === 0 ? told(4) : told(3) + random.int(told(4) - told(3) + 1);
+      const fates = draw === 0 ? NOTHING_SURVIVES : drawFates(random);
+      const target = mkdtempSync(join(dir, 'cut-'));
+      layOut(diskAfter(steps.slice(0, at), 'gateway').cut(fates), target);
+      const file = join(target, 'gateway', 'inner', 'sql', 'items.sqlite');
+      const database = openSqliteFile(file);
+      const rows = database.prepare('select id from items').pluck().all();
+      expect(at === told(4) ? [[4]] : [[], [4]], `step ${at}`).toContainEqual(rows);
+      database.close();
+      rmSync(target, { recursive: true });
+    }
+  });
+
   it('are there whole, whatever else was lost, torn or reordered', () => {
     const random = seededRandom(3);
     for (let draw = 0; draw < DRAWS; draw++) {

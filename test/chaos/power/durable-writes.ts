@@ -1,10 +1,12 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { openSqliteSql } from '@holdfast/shared/platform/sql/sql.sqlite.ts';
 import {
   createFileDurably,
   ensureFolder,
   writeFileDurably,
 } from '@holdfast/shared/runtime/files.ts';
+import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { openSqliteFile } from '@holdfast/shared/runtime/sqlite.ts';
 import { MARKS_FILE, openMarks } from './marks.ts';
 
@@ -26,6 +28,20 @@ mark({ kind: 'retained', value: 1 });
 writeFileDurably(join(folder, 'replaced'), 'new', MODE);
 database.exec('insert into t values (2)');
 mark({ kind: 'retained', value: 2 });
+const open = openSqliteSql({ dir: join(folder, 'sql'), rt: testRuntime() });
+const sql = await open<{ items: { id: bigint } }>({
+  service: 'items',
+  migrations: [
+    {
+      id: '0001-items',
+      up: (tx) => tx.schema.createTable('items').addColumn('id', 'bigint').execute(),
+    },
+  ],
+});
+mark({ kind: 'retained', value: 3 });
+await sql.transaction((tx) => tx.insertInto('items').values({ id: 4n }).execute());
+mark({ kind: 'retained', value: 4 });
 mark({ kind: 'finished' });
+await sql.close();
 database.close();
 rmSync(house, { recursive: true });
