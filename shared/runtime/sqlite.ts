@@ -38,8 +38,11 @@ export const BUSY_TIMEOUT_MS = 5_000;
 const WAL_BYTES_KEPT_MAX = 64 * 1024 * 1024;
 /** "HoFa": tells a file of ours from any other SQLite file. */
 const APPLICATION_ID = 0x486f4661;
-/** The pragma's numbers. With NORMAL the log is synced before each checkpoint and nowhere else. */
-const SYNCHRONOUS: Readonly<Record<Syncs, number>> = { commit: 2, caller: 1 };
+/** With NORMAL the log is synced before each checkpoint and nowhere else. */
+const SYNCHRONOUS = {
+  commit: { name: 'FULL', level: 2 },
+  caller: { name: 'NORMAL', level: 1 },
+} as const satisfies Record<Syncs, object>;
 const FOLDER_MODE = 0o700;
 
 /**
@@ -74,7 +77,7 @@ export function openSqliteFile(path: string, options: OpenSqliteFileOptions = {}
 export function assertDurable(database: Database, syncs: Syncs = 'commit'): void {
   const journal = database.pragma('journal_mode', { simple: true });
   const synchronous = Number(database.pragma('synchronous', { simple: true }));
-  if (journal === 'wal' && synchronous >= SYNCHRONOUS[syncs]) return;
+  if (journal === 'wal' && synchronous >= SYNCHRONOUS[syncs].level) return;
   throw new AppError(
     'STORE_NOT_DURABLE',
     `${database.name} has journal_mode=${journal} and synchronous=${synchronous}`,
@@ -168,7 +171,7 @@ function configure(database: Database, options: OpenSqliteFileOptions): void {
   // On macOS fsync leaves the data in the drive's cache; elsewhere these two do nothing.
   database.pragma('fullfsync = ON');
   database.pragma('checkpoint_fullfsync = ON');
-  database.pragma(`synchronous = ${SYNCHRONOUS[syncs]}`);
+  database.pragma(`synchronous = ${SYNCHRONOUS[syncs].name}`);
   if (!readonly) enterWal(database);
   // The read is what applies SQLite's defaults, so it stands before the check.
   const stamp = database.pragma('application_id', { simple: true });
