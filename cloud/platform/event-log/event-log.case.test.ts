@@ -111,6 +111,25 @@ function offsetCases(bench: LogBench): void {
     await eventually(async () => expect((await readAll(log)).length).toBeGreaterThan(200));
     child.kill();
   });
+
+  it('are told to who watches, of this process and of another one', async () => {
+    const log = await bench.open();
+    const told = new Set<number>();
+    const unwatch = log.watch(TOPIC, (partitions = new Set(PARTITIONS)) => {
+      for (const each of partitions) told.add(each);
+    });
+    await log.append(TOPIC, [record('a', 'here')]);
+    expect(told).toContain(log.partitionOf(TOPIC, 'a'));
+    told.clear();
+    const child = bench.start({ append: { keys: KEYS } });
+    await eventually(async () => expect(told.size).toBe(PARTITIONS.length));
+    child.kill();
+    await once(child, 'exit');
+    unwatch();
+    told.clear();
+    await log.append(TOPIC, [record('a', 'unheard')]);
+    expect(told.size).toBe(0);
+  });
 }
 
 function keyCases(bench: LogBench): void {

@@ -16,6 +16,7 @@ import type {
   LogPosition,
   LogRecord,
   LogSubscription,
+  OnAppended,
   SubscribeOptions,
 } from './event-log.ts';
 import { GroupsFile } from './groups-file.ts';
@@ -47,6 +48,7 @@ export interface EmbeddedLogOptions {
 interface OpenTopic extends RetainedTopic {
   readonly appender: Appender;
   readonly subscriptions: Set<TopicSubscription>;
+  readonly watchers: Set<OnAppended>;
 }
 
 /**
@@ -117,6 +119,17 @@ class EmbeddedLog implements EventLog {
 
   async endOffset(topic: Topic, partition: number): Promise<bigint> {
     return this.#topic(topic, partition).file.endOffset(partition);
+  }
+
+  watch(name: Topic, onAppended: OnAppended): () => void {
+    const { file, watchers } = this.#topic(name);
+    const watcher = { file, notify: () => onAppended() };
+    watchers.add(onAppended);
+    this.#peers.watch(watcher);
+    return () => {
+      watchers.delete(onAppended);
+      this.#peers.unwatch(watcher);
+    };
   }
 
   partitionOf(topic: Topic, key: string): number {
@@ -216,6 +229,7 @@ class EmbeddedLog implements EventLog {
   #openTopic(name: Topic): OpenTopic {
     const definition = this.#definitionOf(name);
     const subscriptions = new Set<TopicSubscription>();
+    const watchers = new Set<OnAppended>();
     const file = new TopicFile({
       path: join(this.#options.dir, `${name}.db`),
       topic: name,
@@ -223,12 +237,13 @@ class EmbeddedLog implements EventLog {
       compacted: definition.retention.kind === 'compact',
     });
     const onCommitted = (positions: readonly LogPosition[]): void => {
-      if (subscriptions.size === 0) return;
+      if (subscriptions.size + watchers.size === 0) return;
       const partitions = new Set(positions.map(({ partition }) => partition));
       for (const subscription of subscriptions) subscription.notify(partitions);
+      for (const watcher of watchers) watcher(partitions);
     };
     const appender = new Appender({ file, world: this.#world, writer: this.#writer, onCommitted });
-    const topic = { definition, file, appender, subscriptions };
+    const topic = { definition, file, appender, subscriptions, watchers };
     this.#topics.set(name, topic);
     return topic;
   }

@@ -42,6 +42,8 @@ export interface LogEvent extends LogRecord {
  * - A new group starts at the beginning of what is kept.
  * - Events older than the topic's retention MAY be gone; of a compacted topic the last event of
  *   each key MUST remain.
+ * - A watcher is told after each append of its topic, at once of this process's and soon of another
+ *   one's; it MAY be told when nothing is new. What it reads by then has the new events.
  * - Several processes of one machine MAY open the same log.
  * - After `close`, every call throws UNAVAILABLE; running handlers are waited for, with a deadline.
  */
@@ -52,9 +54,14 @@ export interface EventLog {
   read(topic: Topic, partition: number, from: bigint, limit: number): Promise<readonly LogEvent[]>;
   /** The offset that follows the last durable event of the partition. */
   endOffset(topic: Topic, partition: number): Promise<bigint>;
+  /** Tells of new events without a group, until what it returns is called. */
+  watch(topic: Topic, onAppended: OnAppended): () => void;
   partitionOf(topic: Topic, key: string): number;
   close(): Promise<void>;
 }
+
+/** In these partitions; in any when none is named. */
+export type OnAppended = (partitions?: ReadonlySet<number>) => void;
 
 export interface LogPosition {
   readonly partition: number;

@@ -1,6 +1,7 @@
 import type { Timer } from '@holdfast/shared/runtime/clock.ts';
 import type { GroupsFile } from './groups-file.ts';
 import type { LogWorld } from './log-world.ts';
+import type { TopicFile } from './topic-file.ts';
 import type { TopicSubscription } from './topic-subscription.ts';
 
 /** A lease outlives two missed renewals. */
@@ -14,14 +15,21 @@ export interface PeersOptions {
   readonly pollMs: number;
 }
 
+/** Wants to know when a file changed. */
+export interface Watcher {
+  readonly file: TopicFile;
+  notify(): void;
+}
+
 /**
  * Keeps this process among the living, and watches what other processes change: looks at a counter
  * in shared memory each `pollMs`, and reads a file only when it moved. Idle while nothing is
- * subscribed.
+ * subscribed or watched.
  */
 export class Peers {
   readonly #options: PeersOptions;
   readonly #subscriptions = new Set<TopicSubscription>();
+  readonly #watchers = new Set<Watcher>();
   #timer: Timer | undefined;
   #renewAtMs = 0;
   #looking = false;
@@ -39,9 +47,17 @@ export class Peers {
 
   remove(subscription: TopicSubscription): void {
     this.#subscriptions.delete(subscription);
-    if (this.#subscriptions.size > 0) return;
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    this.#restWhenAlone();
+  }
+
+  watch(watcher: Watcher): void {
+    this.#watchers.add(watcher);
+    this.#timer ??= this.#again(this.#options.pollMs);
+  }
+
+  unwatch(watcher: Watcher): void {
+    this.#watchers.delete(watcher);
+    this.#restWhenAlone();
   }
 
   /** A member of this process changed its group; the others here are told in the next turn. */
@@ -54,6 +70,12 @@ export class Peers {
     });
   }
 
+  #restWhenAlone(): void {
+    if (this.#subscriptions.size + this.#watchers.size > 0) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
   #again(ms: number): Timer {
     return this.#options.world.clock.after(ms, () => {
       const went = this.#guarded(() => this.#poll());
@@ -62,11 +84,11 @@ export class Peers {
   }
 
   #poll(): void {
-    const files = new Set([...this.#subscriptions].map((subscription) => subscription.file));
+    const watchers: readonly Watcher[] = [...this.#subscriptions, ...this.#watchers];
+    const files = new Set(watchers.map(({ file }) => file));
     const changed = new Set([...files].filter((file) => file.changed()));
-    for (const subscription of this.#subscriptions) {
-      if (changed.has(subscription.file)) subscription.notify();
-    }
+    for (const watcher of watchers) if (changed.has(watcher.file)) watcher.notify();
+    if (this.#subscriptions.size === 0) return;
     const renewed = this.#renewWhenDue();
     if (this.#options.groups.changed() || renewed) this.#rebalance();
   }

@@ -3,8 +3,6 @@ import { assert } from '@holdfast/shared/lib/assert.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { EventLog, LogEvent } from '../event-log/event-log.ts';
 
-/** How late an event may be for that reason; between two looks the log costs nothing. */
-const LOOK_MS = 20;
 const RETRY_MS = 1_000;
 const BATCH_EVENTS_MAX = 500;
 
@@ -39,30 +37,50 @@ export function openTopicFeed(options: TopicFeedOptions): TopicFeed {
   const partitions = Array.from({ length: partitionCount }, (_, index) => index);
   const positions = partitions.map(() => 0n);
   const stopping = new AbortController();
+  /** Where something new may be. */
+  const due = new Set<number>();
+  let wake: (() => void) | undefined;
+  let unwatch = noop;
   let lookers = 0;
   let opening: Promise<void> | undefined;
   let running: Promise<void> | undefined;
 
   const open = async (): Promise<void> => {
+    // Before the ends are asked for: nothing comes in between.
+    unwatch = log.watch(topic, (changed) => {
+      for (const each of changed ?? partitions) due.add(each);
+      wake?.();
+    });
     const ends = await Promise.all(partitions.map((each) => log.endOffset(topic, each)));
     for (const each of partitions) positions[each] = ends[each]!;
     running = run();
   };
   const run = async (): Promise<void> => {
     while (lookers > 0 && !stopping.signal.aborted) {
-      const pauseMs = await step();
-      if (pauseMs > 0) await runtime.clock.sleep(pauseMs, stopping.signal).then(noop, noop);
+      if (due.size === 0) await changes();
+      else await step();
     }
+    unwatch();
     opening = undefined;
   };
-  const step = async (): Promise<number> => {
+  const changes = (): Promise<void> =>
+    new Promise((resolve) => {
+      wake = resolve;
+    });
+  const step = async (): Promise<void> => {
+    const these = [...due];
+    due.clear();
     try {
-      const counts = await Promise.all(partitions.map(advance));
-      return counts.some((count) => count === BATCH_EVENTS_MAX) ? 0 : LOOK_MS;
+      const counts = await Promise.all(these.map(advance));
+      for (const [at, count] of counts.entries()) {
+        if (count === BATCH_EVENTS_MAX) due.add(these[at]!);
+      }
     } catch (error) {
+      if (stopping.signal.aborted) return;
       // Nothing is lost: the same positions are read again.
-      if (!stopping.signal.aborted) runtime.log.warn({ err: error, topic }, 'cannot read the log');
-      return RETRY_MS;
+      for (const each of these) due.add(each);
+      runtime.log.warn({ err: error, topic }, 'cannot read the log');
+      await runtime.clock.sleep(RETRY_MS, stopping.signal).then(noop, noop);
     }
   };
   const advance = async (partition: number): Promise<number> => {
@@ -89,6 +107,7 @@ export function openTopicFeed(options: TopicFeedOptions): TopicFeed {
     },
     leave() {
       lookers--;
+      if (lookers === 0) wake?.();
     },
     positions: () => positions,
     async read(partition, from) {
@@ -97,6 +116,7 @@ export function openTopicFeed(options: TopicFeedOptions): TopicFeed {
     },
     async stop() {
       stopping.abort();
+      wake?.();
       await running;
     },
   };

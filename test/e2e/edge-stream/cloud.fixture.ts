@@ -141,6 +141,7 @@ function slowed(log: EventLog, appending: () => Promise<void>): EventLog {
     subscribe: (subscribing) => log.subscribe(subscribing),
     read: (...where) => log.read(...where),
     endOffset: (...where) => log.endOffset(...where),
+    watch: (...what) => log.watch(...what),
     partitionOf: (...where) => log.partitionOf(...where),
     close: () => log.close(),
   };

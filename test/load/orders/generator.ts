@@ -22,7 +22,7 @@ const dueAt = new Map<string, number>();
 const shownEarly = new Map<string, number>();
 /** Tells the window that an order is done. */
 const onDone = new Map<string, () => void>();
-let [placed, confirmed, failed] = [0, 0, 0];
+let [placed, ordersInAll, confirmed, failed] = [0, 0, 0, 0];
 let measureFrom = Number.POSITIVE_INFINITY;
 let measureTo = Number.POSITIVE_INFINITY;
 
@@ -38,6 +38,7 @@ while (dueAt.size > 0 && performance.now() < tailEnd) await pause(20);
 const cpu = process.cpuUsage(cpuBegin);
 const result: OrderLoadResult = {
   placed,
+  ordersInAll,
   confirmed,
   failed,
   unseen: dueAt.size,
@@ -92,6 +93,7 @@ async function place(due: number): Promise<string | undefined> {
     failed += isMeasured ? 1 : 0;
     return undefined;
   }
+  ordersInAll += 1;
   if (isMeasured) placed += 1;
   dueAt.set(id, due);
   const early = shownEarly.get(id);

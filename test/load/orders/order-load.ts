@@ -16,6 +16,8 @@ export interface OrderLoadResult {
   /** Shown `confirmed` by the customer's WebSocket, of those that were due in the measured time. */
   readonly confirmed: number;
   readonly placed: number;
+  /** Placed in the warm-up, too: what the CPU seconds were spent on. */
+  readonly ordersInAll: number;
   readonly failed: number;
   /** Not shown within the wait after the end. */
   readonly unseen: number;

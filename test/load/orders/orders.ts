@@ -1,11 +1,15 @@
 import { parseArgs } from 'node:util';
 import { seconds, wholeNumber } from '../bench-options.ts';
-import type { Bench } from '../bench-shape.ts';
+import type { Bench, Print } from '../bench-shape.ts';
 import { busyMachine } from '../busy-machine.ts';
 import { type Measured, rowOf, tableOf } from '../figures.ts';
 import { assertLinux } from '../footprint/process-figures.ts';
 import { Ground } from '../ground.ts';
-import { type LoadFigures, type OrdersTurn, takeTurn } from './turn.ts';
+import { cautionsOf, measuredOf, rateOf, type Turns } from './report.ts';
+import { type OrdersSettings, takeTurn } from './turn.ts';
+import { STEPS } from './vendure/checkout.ts';
+import { installedVendure, installVendure, VENDURE, VENDURE_VERSION } from './vendure/package.ts';
+import { takeVendureTurn } from './vendure/turn.ts';
 
 const OPTIONS = {
   seconds: { type: 'string', default: '60' },
@@ -13,18 +17,15 @@ const OPTIONS = {
   'in-flight': { type: 'string', default: '8' },
   many: { type: 'string', default: '64' },
   databases: { type: 'string', default: 'sqlite,postgres' },
+  'install-vendure': { type: 'boolean', default: false },
 } as const;
 
-const MIB = 1024 * 1024;
 const NAME = 'holdfast';
 
-/** Other engines, and what a client has to call of each until an order is placed and paid. */
-const PEERS = [
-  'vendure (addItemToOrder, setCustomerForOrder, setOrderShippingAddress, ' +
-    'setOrderShippingMethod, transitionOrderToState, addPaymentToOrder)',
-  'medusa (carts, line-items, shipping-methods, payment-collections, payment-sessions, ' +
-    'complete)',
-];
+/** What a client has to call of other engines until an order is placed and paid. */
+const VENDURE_CALLS = STEPS.map(({ name }) => name).join(', ');
+const MEDUSA_CALLS =
+  'carts, line-items, shipping-methods, payment-collections, payment-sessions, complete';
 
 /** How fast orders are confirmed, seen by their customer. */
 export const orders: Bench = {
@@ -41,13 +42,21 @@ PostgreSQL is used when HOLDFAST_TEST_POSTGRES_URL names one.
   --in-flight N    orders at once in the first part (default 8)
   --many N         orders at once in the second part (default 64)
   --databases A,B  sqlite, postgres (default both)
+  --install-vendure
+                   brings Vendure ${VENDURE_VERSION} into .holdfast/peers, once (npm)
 
 The third part sends at 80 % of the best rate, each order when it is due, answered or not.
+
+Vendure, once it is installed, takes its turn of the first two parts after ours, on the same
+database engine: its server without its worker and without plug-ins. Its order is a guest's, each
+with a session of its own, and counts from the first of its calls to the answer of the last:
+${STEPS.map(({ name }) => `  ${name}`).join('\n')}
 `,
   async run(args, print) {
     assertLinux();
-    const { settings, databases } = parse(args);
+    const { settings, databases, wantsVendure } = parse(args);
     const busy = busyMachine();
+    if (wantsVendure) await installVendure(print);
     const measured: Measured[] = [];
     const cautions: string[] = [...busy];
     for (const database of databases) {
@@ -56,19 +65,14 @@ The third part sends at 80 % of the best rate, each order when it is due, answer
         cautions.push('postgres is left out: HOLDFAST_TEST_POSTGRES_URL is not set');
         continue;
       }
-      const ground = new Ground();
-      try {
-        const turn = await takeTurn(ground, settings, database === 'postgres' ? url : undefined);
-        measured.push(...measuredOf(database, turn, settings));
-        cautions.push(...cautionsOf(database, turn));
-        print.progress(`${database}: ${Math.round(rateOf(turn.few))} orders/s`);
-      } finally {
-        await ground.close();
-      }
+      const postgresUrl = database === 'postgres' ? url : undefined;
+      const turns = await takeTurns({ database, settings, postgresUrl, print });
+      measured.push(...measuredOf(turns, settings));
+      cautions.push(...cautionsOf(turns));
     }
     print.result([
       `orders: ${settings.measureMs / 1000} s each part`,
-      ...PEERS.map((peer) => `left out: ${peer}: not installed`),
+      ...peersOf(installedVendure() !== undefined),
       '',
       ...tableOf(measured, NAME),
       ...cautions.map((caution) => `caution: ${caution}`),
@@ -77,52 +81,43 @@ The third part sends at 80 % of the best rate, each order when it is due, answer
   },
 };
 
-function measuredOf(
-  database: string,
-  turn: OrdersTurn,
-  { inFlight, manyInFlight }: { readonly inFlight: number; readonly manyInFlight: number },
-): Measured[] {
-  const row = (measure: string, unit: string, figure: number): Measured => ({
-    measure: `${database}: ${measure}`,
-    unit,
-    ours: [figure],
-    peers: {},
-  });
-  const { few, many, steady, ratePerSecond, cpuMsByStep } = turn;
-  const load = (what: string, figures: LoadFigures): Measured[] => [
-    row(`confirmed, ${what}`, 'orders/s', rateOf(figures)),
-    row(`p50, ${what}`, 'ms', figures.p50Ms),
-    row(`p99, ${what}`, 'ms', figures.p99Ms),
-    row(`CPU of the shop, ${what}`, 'ms/order', perOrder(figures, figures.shopCpuSeconds)),
-    row(`CPU of the sandbox, ${what}`, 'ms/order', perOrder(figures, figures.sandboxCpuSeconds)),
-    row(`CPU of the generator, ${what}`, 'ms/order', perOrder(figures, figures.cpuSeconds)),
-  ];
+/** Ours, then Vendure's with the machine to itself. */
+async function takeTurns({
+  database,
+  settings,
+  postgresUrl,
+  print,
+}: {
+  readonly database: string;
+  readonly settings: OrdersSettings;
+  readonly postgresUrl: string | undefined;
+  readonly print: Print;
+}): Promise<Turns> {
+  const folder = installedVendure();
+  const ground = new Ground();
+  try {
+    const length = settings.measureMs / 1_000;
+    print.progress(`${database}: ${NAME}, three parts of ${length} s`);
+    const ours = await takeTurn(ground, settings, postgresUrl);
+    print.progress(`${database}: ${NAME} ${Math.round(rateOf(ours.few))} orders/s`);
+    if (folder === undefined) return { database, ours, vendure: undefined };
+    print.progress(`${database}: ${VENDURE}, two parts of ${length} s`);
+    const vendure = await takeVendureTurn(ground, settings, { folder, postgresUrl });
+    print.progress(`${database}: ${VENDURE} ${rateOf(vendure.few).toPrecision(2)} orders/s`);
+    return { database, ours, vendure };
+  } finally {
+    await ground.close();
+  }
+}
+
+function peersOf(hasVendure: boolean): string[] {
+  const version = `${VENDURE} ${VENDURE_VERSION}`;
   return [
-    ...load(`${inFlight} in flight`, few),
-    ...load(`${manyInFlight} in flight`, many),
-    ...load(`at ${ratePerSecond}/s`, steady),
-    row('peak memory of the shop', 'MiB', turn.peakBytes / MIB),
-    ...[...cpuMsByStep]
-      .toSorted(([, a], [, b]) => b - a)
-      .map(([step, ms]) => row(`main thread: ${step}`, 'ms/order', ms)),
+    hasVendure
+      ? `${version} on Node ${process.versions.node}: its server alone, ${VENDURE_CALLS}`
+      : `left out: ${version} (${VENDURE_CALLS}): --install-vendure brings it`,
+    `left out: medusa (${MEDUSA_CALLS}): not installed`,
   ];
-}
-
-function rateOf({ confirmed, seconds: length }: LoadFigures): number {
-  return confirmed / length;
-}
-
-function perOrder({ placed }: LoadFigures, cpuSeconds: number): number {
-  return (cpuSeconds * 1_000) / Math.max(1, placed);
-}
-
-function cautionsOf(database: string, { few, many, steady }: OrdersTurn): string[] {
-  const parts = { few, many, steady };
-  return Object.entries(parts).flatMap(([part, { failed, unseen }]) =>
-    failed + unseen === 0
-      ? []
-      : [`${database}, ${part}: ${failed} orders were refused, ${unseen} never seen`],
-  );
 }
 
 function parse(args: readonly string[]) {
@@ -132,6 +127,7 @@ function parse(args: readonly string[]) {
   if (unknown !== undefined) throw new Error(`no database "${unknown}"; sqlite, postgres`);
   return {
     databases,
+    wantsVendure: values['install-vendure'],
     settings: {
       measureMs: seconds('seconds', values.seconds),
       warmUpMs: seconds('warm-up', values['warm-up']),

@@ -148,7 +148,7 @@ async function signIn(
 }
 
 /** A database of its own, so that nothing else is in it and nothing is left. */
-async function createDatabase(url: string) {
+export async function createDatabase(url: string) {
   const name = `shop_${randomUUID().replaceAll('-', '')}`;
   const run = async (statement: string): Promise<void> => {
     const client = new Client({ connectionString: url });

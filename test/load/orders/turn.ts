@@ -1,16 +1,15 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { peakBytes, resetPeak } from '../footprint/process-figures.ts';
 import type { Ground } from '../ground.ts';
 import { cpuByStep } from './cpu-by-step.ts';
 import type { OrderLoad, OrderLoadResult } from './order-load.ts';
+import { cpuSeconds, runGenerator } from './run-generator.ts';
 import { ask, openShop, type Shop } from './shop.ts';
 
 const GENERATOR = fileURLToPath(new URL('generator.ts', import.meta.url));
-const OVERTIME_MS_MAX = 60_000;
 const STOCK = 100_000_000;
 const STEADY_SHARE = 0.8;
-const CLOCK_TICKS_PER_SECOND = 100;
 
 export interface OrdersSettings {
   readonly measureMs: number;
@@ -67,7 +66,7 @@ export async function takeTurn(
     const steady = await run({ kind: 'rate', perSecond: ratePerSecond });
     const peak = peakBytes(shop.processes.get('shop')!.pid!);
     await shop.processes.get('shop')!.stop();
-    const orders = few.placed + many.placed + steady.placed;
+    const orders = few.ordersInAll + many.ordersInAll + steady.ordersInAll;
     const byStep = [...cpuByStep(profiles)].map(([step, ms]) => [step, ms / orders] as const);
     return { few, many, steady, ratePerSecond, peakBytes: peak, cpuMsByStep: new Map(byStep) };
   } finally {
@@ -105,34 +104,16 @@ async function measure(
   const { warmUpMs, measureMs } = settings;
   const token = await shop.token('customer');
   const load: OrderLoad = { url: shop.url('shop'), token, productId, pace, warmUpMs, measureMs };
-  const before = [cpuSeconds(shop, 'shop'), cpuSeconds(shop, 'sandbox')] as const;
-  const generator = ground.start({
+  const cpuOf = (name: string): number => cpuSeconds(shop.processes.get(name)!.pid!);
+  const before = [cpuOf('shop'), cpuOf('sandbox')] as const;
+  const result = await runGenerator<OrderLoadResult>(ground, {
     name: `generator-${pace.kind}`,
-    program: process.execPath,
-    args: [GENERATOR, JSON.stringify(load)],
+    entry: GENERATOR,
+    load,
   });
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const ms = warmUpMs + measureMs + OVERTIME_MS_MAX;
-    timer = setTimeout(() => reject(new Error('the generator came to no end')), ms);
-  });
-  try {
-    const code = await Promise.race([generator.ended, late]);
-    if (code !== 0) throw new Error(`the generator failed: ${generator.output()}`);
-  } finally {
-    clearTimeout(timer);
-  }
-  const result = JSON.parse(generator.output().trim().split('\n').at(-1)!) as OrderLoadResult;
   return {
     ...result,
-    shopCpuSeconds: cpuSeconds(shop, 'shop') - before[0],
-    sandboxCpuSeconds: cpuSeconds(shop, 'sandbox') - before[1],
+    shopCpuSeconds: cpuOf('shop') - before[0],
+    sandboxCpuSeconds: cpuOf('sandbox') - before[1],
   };
-}
-
-/** User and system time of all threads (proc_pid_stat(5)). */
-function cpuSeconds(shop: Shop, name: string): number {
-  const stat = readFileSync(`/proc/${shop.processes.get(name)!.pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
 }
