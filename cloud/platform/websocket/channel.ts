@@ -87,7 +87,7 @@ export function openChannel(options: ChannelOptions): Channel {
       const stands = (): readonly bigint[] => (member.live ? feed.positions() : member.next);
       return { cursor: () => member.slowSince ?? cursorAt(showing, stands()), end };
     },
-    stop: feed.stop,
+    stop: () => feed.stop(),
   };
 }
 

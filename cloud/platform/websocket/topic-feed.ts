@@ -31,95 +31,123 @@ export interface TopicFeedOptions {
 }
 
 export function openTopicFeed(options: TopicFeedOptions): TopicFeed {
-  const { log, topic, runtime, onEvent } = options;
-  const { partitionCount } = topicDefinition(topic);
-  assert(topic in TOPICS, 'dead letters are not shown');
-  const partitions = Array.from({ length: partitionCount }, (_, index) => index);
-  const positions = partitions.map(() => 0n);
-  const stopping = new AbortController();
-  /** Where something new may be. */
-  const due = new Set<number>();
-  let wake: (() => void) | undefined;
-  let unwatch = noop;
-  let lookers = 0;
-  let opening: Promise<void> | undefined;
-  let running: Promise<void> | undefined;
+  return new Feed(options);
+}
 
-  const open = async (): Promise<void> => {
-    // Before the ends are asked for: nothing comes in between.
-    unwatch = log.watch(topic, (changed) => {
-      for (const each of changed ?? partitions) due.add(each);
-      wake?.();
-    });
-    const ends = await Promise.all(partitions.map((each) => log.endOffset(topic, each)));
-    for (const each of partitions) positions[each] = ends[each]!;
-    running = run();
-  };
-  const run = async (): Promise<void> => {
-    while (lookers > 0 && !stopping.signal.aborted) {
-      if (due.size === 0) await changes();
-      else await step();
-    }
-    unwatch();
-    opening = undefined;
-  };
-  const changes = (): Promise<void> =>
-    new Promise((resolve) => {
-      wake = resolve;
-    });
-  const step = async (): Promise<void> => {
-    const these = [...due];
-    due.clear();
+class Feed implements TopicFeed {
+  readonly partitionCount: number;
+  readonly #options: TopicFeedOptions;
+  readonly #partitions: readonly number[];
+  readonly #positions: bigint[];
+  readonly #stopping = new AbortController();
+  /** Where something new may be. */
+  readonly #due = new Set<number>();
+  #wake: (() => void) | undefined;
+  #lookers = 0;
+  #opening: Promise<void> | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(options: TopicFeedOptions) {
+    const { topic } = options;
+    assert(topic in TOPICS, 'dead letters are not shown');
+    this.#options = options;
+    this.partitionCount = topicDefinition(topic).partitionCount;
+    this.#partitions = Array.from({ length: this.partitionCount }, (_, index) => index);
+    this.#positions = this.#partitions.map(() => 0n);
+  }
+
+  async look(): Promise<readonly bigint[]> {
+    this.#lookers++;
     try {
-      const counts = await Promise.all(these.map(advance));
+      this.#opening ??= this.#open();
+      await this.#opening;
+    } catch (error) {
+      this.#lookers--;
+      this.#opening = undefined;
+      throw error;
+    }
+    return this.#positions;
+  }
+
+  leave(): void {
+    this.#lookers--;
+    if (this.#lookers === 0) this.#wake?.();
+  }
+
+  positions(): readonly bigint[] {
+    return this.#positions;
+  }
+
+  async read(partition: number, from: bigint): Promise<readonly LogEvent[]> {
+    const { log, topic } = this.#options;
+    const events = await log.read(topic, partition, from, BATCH_EVENTS_MAX);
+    return events.filter(({ offset }) => offset < this.#positions[partition]!);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#wake?.();
+    await this.#running;
+  }
+
+  async #open(): Promise<void> {
+    const { log, topic } = this.#options;
+    // Before the ends are asked for: nothing comes in between.
+    const unwatch = log.watch(topic, (changed) => {
+      for (const each of changed ?? this.#partitions) this.#due.add(each);
+      this.#wake?.();
+    });
+    try {
+      const ends = await Promise.all(this.#partitions.map((each) => log.endOffset(topic, each)));
+      for (const each of this.#partitions) this.#positions[each] = ends[each]!;
+    } catch (cause) {
+      unwatch();
+      throw cause;
+    }
+    this.#running = this.#run().finally(unwatch);
+  }
+
+  async #run(): Promise<void> {
+    while (this.#lookers > 0 && !this.#stopping.signal.aborted) {
+      if (this.#due.size > 0) await this.#step();
+      else {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    }
+    this.#opening = undefined;
+  }
+
+  async #step(): Promise<void> {
+    const { topic, runtime } = this.#options;
+    const { signal } = this.#stopping;
+    const due = [...this.#due];
+    this.#due.clear();
+    try {
+      const counts = await Promise.all(due.map((each) => this.#advance(each)));
       for (const [at, count] of counts.entries()) {
-        if (count === BATCH_EVENTS_MAX) due.add(these[at]!);
+        if (count === BATCH_EVENTS_MAX) this.#due.add(due[at]!);
       }
     } catch (error) {
-      if (stopping.signal.aborted) return;
+      if (signal.aborted) return;
       // Nothing is lost: the same positions are read again.
-      for (const each of these) due.add(each);
+      for (const each of due) this.#due.add(each);
       runtime.log.warn({ err: error, topic }, 'cannot read the log');
-      await runtime.clock.sleep(RETRY_MS, stopping.signal).then(noop, noop);
+      await runtime.clock.sleep(RETRY_MS, signal).then(noop, noop);
     }
-  };
-  const advance = async (partition: number): Promise<number> => {
-    const events = await log.read(topic, partition, positions[partition]!, BATCH_EVENTS_MAX);
+  }
+
+  async #advance(partition: number): Promise<number> {
+    const { log, topic, onEvent } = this.#options;
+    const from = this.#positions[partition]!;
+    const events = await log.read(topic, partition, from, BATCH_EVENTS_MAX);
     for (const event of events) {
-      positions[partition] = event.offset + 1n;
+      this.#positions[partition] = event.offset + 1n;
       onEvent(event);
     }
     return events.length;
-  };
-  return {
-    partitionCount,
-    async look() {
-      lookers++;
-      try {
-        opening ??= open();
-        await opening;
-      } catch (error) {
-        lookers--;
-        opening = undefined;
-        throw error;
-      }
-      return positions;
-    },
-    leave() {
-      lookers--;
-      if (lookers === 0) wake?.();
-    },
-    positions: () => positions,
-    async read(partition, from) {
-      const events = await log.read(topic, partition, from, BATCH_EVENTS_MAX);
-      return events.filter(({ offset }) => offset < positions[partition]!);
-    },
-    async stop() {
-      stopping.abort();
-      wake?.();
-      await running;
-    },
-  };
+  }
 }
 
 /** A sleep that ends early is as good as one that ends. */
