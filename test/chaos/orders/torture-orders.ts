@@ -11,7 +11,7 @@ export const stockOfThirty: Torture = {
   cyclesDefault: 100_000,
   plants: { 'stock-appears': 'a piece comes in that nobody counted' },
   async run({ cycles, seed, plant, progress }: TortureOptions): Promise<TortureReport> {
-    const postgresUrl = process.env['HOLDFAST_TEST_POSTGRES_URL'];
+    const postgresUrl = process.env['HOLDFAST_TEST_POSTGRES_URL'] || undefined;
     const planted = plant === 'stock-appears' ? ({ plant } as const) : {};
     const options = { attempts: cycles, clients: CLIENTS, seed, progress, ...planted };
     const report = await raceForThirty({ ...options, postgresUrl });

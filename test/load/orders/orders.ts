@@ -60,7 +60,7 @@ ${STEPS.map(({ name }) => `  ${name}`).join('\n')}
     const measured: Measured[] = [];
     const cautions: string[] = [...busy];
     for (const database of databases) {
-      const url = process.env['HOLDFAST_TEST_POSTGRES_URL'];
+      const url = process.env['HOLDFAST_TEST_POSTGRES_URL'] || undefined;
       if (database === 'postgres' && url === undefined) {
         cautions.push('postgres is left out: HOLDFAST_TEST_POSTGRES_URL is not set');
         continue;
