@@ -49,7 +49,9 @@ export class Intake {
   readonly #exchanges = new Map<string, Known<Set<number>>>();
   /** The lanes' heads with everything that was judged, written or not. */
   #heads = new Map<Lane, Head>();
-  #turn = new Turn();
+  /** Each turn's bodies are written by those of the turn before. */
+  readonly #builders: BodyBuilder[] = [];
+  #turn = new Turn(this.#builders);
   /** Turns since the start, and how many of them are on disk. */
   #turns = 1;
   #turnsWritten = 0;
@@ -112,7 +114,7 @@ export class Intake {
   /** What the turn makes durable; the next call begins another one. */
   finish(): TurnWrite {
     const turn = this.#turn;
-    this.#turn = new Turn();
+    this.#turn = new Turn(this.#builders);
     this.#turns += 1;
     this.#unwritten.push(turn.bytes);
     this.#unwrittenBytes += turn.bytes;
@@ -129,7 +131,7 @@ export class Intake {
   reset(): void {
     this.#windows.clear();
     this.#exchanges.clear();
-    this.#turn = new Turn();
+    this.#turn = new Turn(this.#builders);
     this.#turnsWritten = this.#turns - 1;
     this.#unwritten.length = 0;
     this.#unwrittenBytes = 0;
@@ -208,6 +210,8 @@ interface Head {
 /** One turn while it is judged. */
 class Turn {
   readonly exchanges: ExchangeChange[] = [];
+  /** Those that write no body at present. */
+  readonly #builders: BodyBuilder[];
   readonly #groups: GroupRow[] = [];
   readonly #heads = new Set<Head>();
   readonly #open = new Map<Head, OpenGroup>();
@@ -215,6 +219,10 @@ class Turn {
   readonly #evictedBoots: { device: string; boot: string }[] = [];
   /** What this turn adds to the file, roughly. */
   bytes = 0;
+
+  constructor(builders: BodyBuilder[]) {
+    this.#builders = builders;
+  }
 
   touch(head: Head): void {
     this.#heads.add(head);
@@ -263,7 +271,8 @@ class Turn {
       if (fits && builder.count < BLOCK_RECORDS_MAX) return open;
       this.#close(head);
     }
-    const fresh = { first: head.accepted, builder: new BodyBuilder(), traceparent: '' };
+    const builder = this.#builders.pop() ?? new BodyBuilder();
+    const fresh = { first: head.accepted, builder, traceparent: '' };
     this.#open.set(head, fresh);
     return fresh;
   }
@@ -275,6 +284,8 @@ class Turn {
     assert(body.byteLength <= BLOCK_BYTES_MAX, 'a group fits a block');
     const range = { first, last: first + BigInt(builder.count) - 1n };
     this.#groups.push({ stream: head.stream, range, body, traceparent });
+    builder.clear();
+    this.#builders.push(builder);
   }
 }
 

@@ -95,6 +95,7 @@ function mergedBody(groups: readonly UnsealedRow[]): Uint8Array {
   const builder = new BodyBuilder();
   for (const group of groups) builder.addAll(checkedGroup(group));
   const body = builder.encode();
+  builder.clear();
   assert(body.byteLength <= BLOCK_BYTES_MAX, 'a merged body fits a block');
   return body;
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -15,6 +16,7 @@ import {
   receivedMicros,
 } from './block-body.ts';
 import { BodyBuilder, recordBytesMax } from './body-builder.ts';
+import { releaseBytes } from './release-bytes.ts';
 
 const epochs: BodyEpoch[] = [
   { bootId: 'boot-1', baseMonotonicMicros: 5n, offsetMicros: -7n, confirmed: false },
@@ -136,6 +138,33 @@ describe('a block body', () => {
     expect(() => decodeBody(encodeBody(many))).toThrow(/4097 records/);
   });
 
+  it('is the same from a builder that wrote another one before', () => {
+    fc.assert(
+      fc.property(records, records, (before, given) => {
+        const builder = new BodyBuilder();
+        for (const record of before) builder.add(record, record);
+        builder.encode();
+        builder.clear();
+        for (const record of given) builder.add(record, record);
+        expect(builder.count).toBe(given.length);
+        expect(Buffer.compare(builder.encode(), encodeBody(given))).toBe(0);
+      }),
+    );
+  });
+
+  it('leaves no memory to the collector once its builder is cleared', () => {
+    const builder = new BodyBuilder();
+    const before = process.memoryUsage().arrayBuffers;
+    for (let written = 0; written < 10; written++) {
+      const record = { ...sample(), payload: new Uint8Array(1_000) };
+      for (let count = 0; count < 400; count++) builder.add(record, record);
+      releaseBytes(builder.encode());
+      builder.clear();
+    }
+    // Each of the ten took more than a megabyte.
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(BODY_BYTES_MAX);
+  });
+
   it('knows when the gateway received a record', () => {
     expect(receivedMicros({ epoch: epochs[0]!, elapsedMicros: 10 })).toBe(8n);
   });
@@ -147,8 +176,13 @@ describe('compression', () => {
     const packed = compressBody(body);
     expect(packed.codec).toBe(Codec.CODEC_ZSTD);
     expect(packed.bytes.byteLength).toBeLessThan(body.byteLength);
+    // Alone in its memory, which can be given back.
+    expect(packed.bytes.buffer.byteLength).toBe(packed.bytes.byteLength);
     expect(Buffer.compare(decompressBody(packed.codec, packed.bytes), body)).toBe(0);
-    expect(compressBody(new Uint8Array([1, 2, 3])).codec).toBe(Codec.CODEC_NONE);
+    for (const bytes of [3, BODY_BYTES_MAX]) {
+      const random = randomBytes(bytes);
+      expect(compressBody(random)).toEqual({ codec: Codec.CODEC_NONE, bytes: random });
+    }
   });
 
   it('refuses a decompression bomb, a cut frame, and a codec of a later version', () => {

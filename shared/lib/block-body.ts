@@ -11,6 +11,7 @@ import {
   type ReceiveTime,
 } from './body-layout.ts';
 import { readBody } from './body-reader.ts';
+import { releaseBytes } from './release-bytes.ts';
 
 export {
   BODY_BYTES_MAX,
@@ -45,13 +46,27 @@ export function decodeBody(bytes: Uint8Array): DecodedBody {
   return readBody(bytes);
 }
 
-/** The body as it travels. What does not get smaller stays as it is. */
+/** The body as it travels, alone in its memory. What does not get smaller stays as it is. */
 export function compressBody(body: Uint8Array): { codec: Codec; bytes: Uint8Array } {
   assert(body.byteLength <= BODY_BYTES_MAX, 'a body is at most BODY_BYTES_MAX');
-  const bytes = zstdCompressSync(body);
-  if (bytes.byteLength >= body.byteLength) return { codec: Codec.CODEC_NONE, bytes: body };
-  return { codec: Codec.CODEC_ZSTD, bytes };
+  // In one piece: the library joins smaller ones into another, and leaves them to the collector.
+  const chunkSize = body.byteLength + ZSTD_GROWTH_BYTES_MAX;
+  const compressed = zstdCompressSync(body, { chunkSize });
+  const isSmaller = compressed.byteLength < body.byteLength;
+  const bytes = isSmaller ? aloneInMemory(compressed) : body;
+  // A small one is a part of Node's pool, which others use.
+  if (chunkSize >= Buffer.poolSize) releaseBytes(new Uint8Array(compressed.buffer));
+  return { codec: isSmaller ? Codec.CODEC_ZSTD : Codec.CODEC_NONE, bytes };
 }
+
+function aloneInMemory(part: Uint8Array): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(part.byteLength);
+  bytes.set(part);
+  return bytes;
+}
+
+/** What does not compress gets larger by its frame's head and, for each 128 KiB, a block's. */
+const ZSTD_GROWTH_BYTES_MAX = 1024;
 
 /**
  * Undoes `compressBody`. Takes no more than BODY_BYTES_MAX of output and a window of 1 MiB,

@@ -11,6 +11,7 @@ import {
   RETAIN_FLAG,
   type ReceiveTime,
 } from './body-layout.ts';
+import { releaseBytes } from './release-bytes.ts';
 import { VarintColumn } from './varint-column.ts';
 
 /**
@@ -24,8 +25,12 @@ const UTF8_BYTES_MAX = 3;
 const EPOCH_BYTES_MAX = 40;
 const PREFIX_BYTES_MAX = 64;
 const PAYLOADS_BYTES_FIRST = 1024;
+const PAYLOADS_BYTES_KEPT_MAX = 64 * 1024;
 
-/** Takes records one by one and writes them by column. */
+/**
+ * Takes records one by one and writes them by column. Who writes many bodies clears one builder:
+ * what is thrown away with each lies outside V8's heap, and would wait there for its collector.
+ */
 export class BodyBuilder {
   readonly #names = new Map<string, number>([['', 0]]);
   readonly #epochs: BodyEpoch[] = [];
@@ -102,11 +107,43 @@ export class BodyBuilder {
     ]);
   }
 
+  /** Begins another body in the memory of this one; what is large of it is given back. */
+  clear(): void {
+    this.#names.clear();
+    this.#names.set('', 0);
+    this.#epochs.length = 0;
+    for (const column of this.#columns()) column.clear();
+    if (this.#payloads.byteLength > PAYLOADS_BYTES_KEPT_MAX) {
+      releaseBytes(this.#payloads);
+      this.#payloads = Buffer.allocUnsafe(PAYLOADS_BYTES_FIRST);
+    }
+    this.#payloadsEnd = 0;
+    this.#count = 0;
+    this.#lastEpoch = 0;
+    this.#bytesMax = PREFIX_BYTES_MAX;
+  }
+
+  #columns(): readonly VarintColumn[] {
+    return [
+      this.#topic,
+      this.#device,
+      this.#channel,
+      this.#epoch,
+      this.#elapsed,
+      this.#flags,
+      this.#payloadBytes,
+      this.#keyBoot,
+      this.#keySequence,
+    ];
+  }
+
   #copyPayload(payload: Uint8Array): void {
     const end = this.#payloadsEnd + payload.byteLength;
     if (end > this.#payloads.byteLength) {
-      const grown = Buffer.allocUnsafe(Math.max(end, this.#payloads.byteLength * 2));
+      // Not of Node's pool, so that it can be given back.
+      const grown = Buffer.allocUnsafeSlow(Math.max(end, this.#payloads.byteLength * 2));
       this.#payloads.copy(grown, 0, 0, this.#payloadsEnd);
+      releaseBytes(this.#payloads);
       this.#payloads = grown;
     }
     this.#payloads.set(payload, this.#payloadsEnd);

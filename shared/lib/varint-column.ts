@@ -1,3 +1,5 @@
+import { releaseBytes } from './release-bytes.ts';
+
 /**
  * A packed column of protobuf varints (a `repeated uint32` or `uint64`), written value by value as
  * it travels. About ten times as fast as a list of numbers that is encoded afterwards, which counts
@@ -7,7 +9,7 @@ export class VarintColumn {
   #bytes: Buffer;
   #length = 0;
 
-  constructor(capacityBytes = 64) {
+  constructor(capacityBytes = BYTES_FIRST) {
     this.#bytes = Buffer.allocUnsafe(capacityBytes);
   }
 
@@ -49,13 +51,25 @@ export class VarintColumn {
     return this.#bytes.subarray(0, this.#length);
   }
 
+  /** Begins anew in the memory that it has; much of it is given back. */
+  clear(): void {
+    this.#length = 0;
+    if (this.#bytes.byteLength <= BYTES_KEPT_MAX) return;
+    releaseBytes(this.#bytes);
+    this.#bytes = Buffer.allocUnsafe(BYTES_FIRST);
+  }
+
   #grow(): void {
-    const grown = Buffer.allocUnsafe(this.#bytes.byteLength * 2);
+    // Not of Node's pool, so that it can be given back.
+    const grown = Buffer.allocUnsafeSlow(this.#bytes.byteLength * 2);
     this.#bytes.copy(grown, 0, 0, this.#length);
+    releaseBytes(this.#bytes);
     this.#bytes = grown;
   }
 }
 
+const BYTES_FIRST = 64;
+const BYTES_KEPT_MAX = 4 * 1024;
 const VARINT_BYTES_MAX = 10;
 const INT32_MAX = 0x7fff_ffff;
 const UINT32_BYTES_MAX = 5;
