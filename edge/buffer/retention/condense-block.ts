@@ -14,6 +14,7 @@ import {
   decompressBody,
 } from '@holdfast/shared/lib/block-body.ts';
 import { blockChecksum } from '@holdfast/shared/lib/block-checksum.ts';
+import { releaseBytes } from '@holdfast/shared/lib/release-bytes.ts';
 import type { BufferStore, StreamKey } from '../buffer-store.ts';
 import { isIntact } from '../sealing.ts';
 import { Condensing } from './condensing.ts';
@@ -46,6 +47,7 @@ export function condenseBlocks(
     addBlock(condensing, block);
     const form = block.form === BlockForm.BLOCK_FORM_CONDENSED ? 'condensed' : 'raw';
     bytes[form] += block.body.byteLength;
+    releaseBytes(block.body);
   }
   if (condensing.bytesMax > BODY_BYTES_MAX) return { kind: 'no-gain' };
   const range = { first: blocks[0]!.first, last: blocks.at(-1)!.last };
@@ -54,6 +56,7 @@ export function condenseBlocks(
   const bytesMax = bytes.condensed + bytes.raw * (1 - GAIN_MIN);
   if (condensed.body.byteLength > bytesMax) return { kind: 'no-gain' };
   store.condense(stream.id, condensed, { kind: 'condensed', range, reason: CONDENSED_REASON });
+  releaseBytes(condensed.body);
   return { kind: 'condensed', range };
 }
 
@@ -76,15 +79,18 @@ function addBlock(condensing: Condensing, block: Block): void {
   const bytes = decompressBody(block.codec, block.body);
   if (block.form === BlockForm.BLOCK_FORM_CONDENSED) {
     condensing.addCondensed(decodeCondensed(bytes, block));
-    return;
+  } else {
+    const body = decodeBody(bytes);
+    const { firstSequence } = block;
+    condensing.add(body, { firstSequence, from: 0, to: body.count });
   }
-  const body = decodeBody(bytes);
-  const { firstSequence } = block;
-  condensing.add(body, { firstSequence, from: 0, to: body.count });
+  // What it keeps of them it has copied.
+  if (bytes !== block.body) releaseBytes(bytes);
 }
 
 function condensedBlock(stream: StreamKey, range: SequenceRange, body: Buffer): Block {
   const { codec, bytes } = compressBody(body);
+  if (bytes !== body) releaseBytes(body);
   const block = {
     incarnation: stream.incarnation,
     lane: laneToWire(stream.lane),
