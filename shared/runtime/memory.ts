@@ -10,6 +10,8 @@ const ALLOCATOR = {
   // leaves a hole below what stays, so that each short peak, as behind a slow disk, makes the heap
   // larger for good: Node's reads and the slabs of its buffers are 64 KiB each.
   MALLOC_MMAP_THRESHOLD_: '16384',
+  // Else the heap grows by 128 KiB at a time, and such pieces are taken of what is left of them.
+  MALLOC_TOP_PAD_: '16384',
 } as const;
 const ONE_V8_THREAD = '--v8-pool-size=1';
 
