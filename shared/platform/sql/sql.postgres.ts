@@ -21,7 +21,8 @@ const POOL_MAX = 5;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** How much later than the server the client gives up: then the connection is broken. */
 const ANSWER_GRACE_MS = 2_000;
-const RETRIES_MAX = 5;
+/** Many that work side by side meet often, each time by chance: about 1.5 s of pauses in all. */
+const RETRIES_MAX = 12;
 const RETRY_DELAY_MS_MAX = 200;
 
 export interface PostgresSqlOptions {

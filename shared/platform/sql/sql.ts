@@ -4,7 +4,7 @@ import type { Kysely, Transaction } from 'kysely';
  * A service's own tables. One set of queries runs on every adapter.
  *
  * - A transaction is serializable. `work` MAY run more than once (PostgreSQL: 40001 and 40P01 are
- *   retried at most five times, then SQL_CONTENTION; SQLite: when a neighbour in its group spoilt
+ *   retried at most twelve times, then SQL_CONTENTION; SQLite: when a neighbour in its group spoilt
  *   the group's commit), so it MUST have no effect but its statements.
  * - When `transaction` resolves, its effect MUST survive a power cut; until then nobody else sees
  *   it. When `work` throws, nothing of it remains and the same error is thrown.
