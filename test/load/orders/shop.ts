@@ -142,7 +142,7 @@ async function signIn(
   const logins = JSON.parse(printed.stdout) as { username: string; password: string }[];
   const body = JSON.stringify(logins.find((login) => login.username === username));
   const headers = { 'content-type': 'application/json' };
-  const answer = await fetch(`${url}/v1/auth/token`, { method: 'POST', headers, body });
+  const answer = await send(`${url}/v1/auth/token`, { method: 'POST', headers, body });
   if (!answer.ok) throw new Error(`no token: ${answer.status} ${await answer.text()}`);
   return ((await answer.json()) as { accessToken: string }).accessToken;
 }
@@ -162,6 +162,22 @@ export async function createDatabase(url: string) {
   return { url: own.href, drop: () => run(`drop database ${name} with (force)`) };
 }
 
+const SENDS_MAX = 3;
+
+/**
+ * As clients do: a connection that the server closes while it lies idle takes a request with it now
+ * and then, and the request is sent again. What creates carries its key.
+ */
+async function send(url: string, request: RequestInit): Promise<Response> {
+  for (let sends = 1; ; sends += 1) {
+    try {
+      return await fetch(url, request);
+    } catch (cause) {
+      if (sends === SENDS_MAX) throw cause;
+    }
+  }
+}
+
 /** A request as a client of the shop makes it; throws what is not 2xx. */
 export async function ask<T>(
   url: string,
@@ -175,7 +191,7 @@ export async function ask<T>(
     readonly key?: string;
   },
 ): Promise<T> {
-  const answer = await fetch(url, {
+  const answer = await send(url, {
     method: body === undefined ? 'GET' : 'POST',
     headers: {
       authorization: `Bearer ${token}`,
