@@ -86,7 +86,8 @@ for (const { technology, title, skip } of DATABASES) {
       'at %s: every reading is stored once',
       async (step) => {
         for (const gateway of GATEWAYS) await log.append('telemetry.batches', blocksOf(gateway, 4));
-        const [, signal] = await once(await start({ step, count: 2 }), 'exit');
+        // The first one: what waits may all be in one batch.
+        const [, signal] = await once(await start({ step, count: 1 }), 'exit');
         expect(signal).toBe('SIGKILL');
         await start();
         await expectAllOnce(4);
@@ -107,8 +108,9 @@ for (const { technology, title, skip } of DATABASES) {
         // Sent again now and then, as edge-link does when its answer was lost.
         if (block % 7 === 0) await log.append('telemetry.batches', [blocks[0]![block]!]);
       }
-      const more = async (): Promise<void> =>
-        log.append('telemetry.batches', [blocks[0]![0]!]).then();
+      // Whichever partitions it holds.
+      const again = blocks.map((own) => own[0]!);
+      const more = async (): Promise<void> => log.append('telemetry.batches', again).then();
       while (victim.exitCode === null && victim.signalCode === null) await more();
       expect((await exit)[1]).toBe('SIGKILL');
       await expectAllOnce(40);

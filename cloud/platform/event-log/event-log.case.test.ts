@@ -19,6 +19,7 @@ import { EVENT_BYTES_MAX } from './event-log.ts';
 for (const adapter of LOG_ADAPTERS) {
   describe(`event log on ${adapter.name}: append`, () => appendCases(new LogBench(adapter)));
   describe(`event log on ${adapter.name}: offsets`, () => offsetCases(new LogBench(adapter)));
+  describe(`event log on ${adapter.name}: watch`, () => watchCases(new LogBench(adapter)));
   describe(`event log on ${adapter.name}: keys`, () => keyCases(new LogBench(adapter)));
   describe(`event log on ${adapter.name}: kept`, () => keptCases(new LogBench(adapter)));
   describe(`event log on ${adapter.name}: close`, () => closeCases(new LogBench(adapter)));
@@ -129,6 +130,40 @@ function offsetCases(bench: LogBench): void {
     told.clear();
     await log.append(TOPIC, [record('a', 'unheard')]);
     expect(told.size).toBe(0);
+  });
+}
+
+function watchCases(bench: LogBench): void {
+  it('tells each who watches, until that one ends', async () => {
+    const log = await bench.open();
+    const told: string[] = [];
+    const twice = (): void => void told.push('twice');
+    const [first, second] = [log.watch(TOPIC, twice), log.watch(TOPIC, twice)];
+    first();
+    await log.append(TOPIC, [record('a')]);
+    expect(told.length).toBeGreaterThan(0);
+    second();
+    told.length = 0;
+    await log.append(TOPIC, [record('a')]);
+    expect(told).toEqual([]);
+  });
+
+  it('tells nothing of the log once that is closed, and looks at its files no more', async () => {
+    const log = await bench.open();
+    let told = 0;
+    log.watch(TOPIC, () => told++);
+    await log.close();
+    const before = told;
+    const other = await bench.open();
+    const seen = Promise.withResolvers<void>();
+    other.watch(TOPIC, () => seen.resolve());
+    const child = bench.start({ append: { keys: KEYS } });
+    // By then the closed one would have been told, too.
+    await seen.promise;
+    await eventually(async () => expect((await readAll(other)).length).toBeGreaterThan(200));
+    child.kill();
+    await once(child, 'exit');
+    expect(told).toBe(before);
   });
 }
 

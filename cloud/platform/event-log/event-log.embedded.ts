@@ -123,11 +123,13 @@ class EmbeddedLog implements EventLog {
 
   watch(name: Topic, onAppended: OnAppended): () => void {
     const { file, watchers } = this.#topic(name);
-    const watcher = { file, notify: () => onAppended() };
-    watchers.add(onAppended);
+    // One for each call: the same function may watch twice.
+    const notify: OnAppended = (partitions) => onAppended(partitions);
+    const watcher = { file, notify };
+    watchers.add(notify);
     this.#peers.watch(watcher);
     return () => {
-      watchers.delete(onAppended);
+      watchers.delete(notify);
       this.#peers.unwatch(watcher);
     };
   }
@@ -203,7 +205,9 @@ class EmbeddedLog implements EventLog {
   async #close(): Promise<void> {
     // What was appended before is still stored; new calls are refused from here on.
     const topics = [...this.#topics.values()];
+    for (const { watchers } of topics) watchers.clear();
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.stop()));
+    this.#peers.close();
     await this.#stopRetention();
     await Promise.all(topics.map((topic) => topic.appender.drained()));
     await this.#commits.flush();

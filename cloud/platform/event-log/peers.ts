@@ -60,6 +60,12 @@ export class Peers {
     this.#restWhenAlone();
   }
 
+  /** Looks no more, also for those who still watch: the files are about to be closed. */
+  close(): void {
+    this.#watchers.clear();
+    this.#restWhenAlone();
+  }
+
   /** A member of this process changed its group; the others here are told in the next turn. */
   lookSoon(): void {
     if (this.#looking) return;

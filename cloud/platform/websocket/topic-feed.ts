@@ -127,7 +127,8 @@ class Feed implements TopicFeed {
     try {
       const counts = await Promise.all(due.map((each) => this.#advance(each)));
       for (const [at, count] of counts.entries()) {
-        if (count === BATCH_EVENTS_MAX) this.#due.add(due[at]!);
+        // Only an empty read is the end: one of less than was asked for may be full of bytes.
+        if (count > 0) this.#due.add(due[at]!);
       }
     } catch (error) {
       if (signal.aborted) return;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { Client } from 'pg';
 import { eventually } from '../../e2e/eventually.ts';
 import { freePorts } from '../../e2e/free-ports.ts';
@@ -163,6 +164,8 @@ export async function createDatabase(url: string) {
 }
 
 const SENDS_MAX = 3;
+/** Others that were closed at the same moment are known to be by then. */
+const RESEND_MS = 100;
 
 /**
  * As clients do: a connection that the server closes while it lies idle takes a request with it now
@@ -175,6 +178,7 @@ async function send(url: string, request: RequestInit): Promise<Response> {
     } catch (cause) {
       if (sends === SENDS_MAX) throw cause;
     }
+    await setTimeout(RESEND_MS);
   }
 }
 
