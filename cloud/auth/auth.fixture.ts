@@ -20,6 +20,7 @@ import { openEmbeddedLog } from '../platform/event-log/event-log.embedded.ts';
 import type { EventLog } from '../platform/event-log/event-log.ts';
 import { createApi } from '../platform/http/api.ts';
 import { checkedApp } from '../platform/http/document.fixture.ts';
+import { RELAY_GATHER_MS } from '../platform/outbox/relay.ts';
 import { openFileSecrets } from '../platform/secrets/secrets.file.ts';
 import type { Secrets } from '../platform/secrets/secrets.ts';
 import { type AuthHandle, openAuth } from './auth.module.ts';
@@ -120,7 +121,11 @@ export async function openAuthWorld(options: AuthWorldOptions = {}): Promise<Aut
     handle,
     log,
     ...calls,
-    audited: () => auditedIn(log),
+    async audited() {
+      // The relay's rounds begin that far apart.
+      await clock.advance(RELAY_GATHER_MS);
+      return auditedIn(log);
+    },
     openAgain: (settings = options.settings ?? {}) => open(settings),
     async signedIn({ tenant = 'dev', roles = ['administrator'], sites = ['*'] }) {
       const username = `user-${randomBytes(6).toString('hex')}`;
