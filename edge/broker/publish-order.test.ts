@@ -161,6 +161,9 @@ it('are not read while the disk is behind', async () => {
   world.buffer.behind = true;
   client.send(publishPacket(1));
   await expect.poll(() => world.buffer.appended.length).toBe(1);
+  // A neighbour is answered: the turn that appended is over, and reading rests.
+  neighbour.send({ cmd: 'pingreq' });
+  await neighbour.expect('pingresp');
   client.send(publishPacket(2));
   // What a neighbour sends after it is answered, so its own turn to be read has come and gone.
   neighbour.send({ cmd: 'pingreq' });
