@@ -15,7 +15,7 @@ const folder = mkdtempSync(join(tmpdir(), 'holdfast-reporter-'));
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it('ends with the counts alone on the last line, after each skip with its reason', async () => {
+it('ends with the counts alone on the last line, after each skip and failure with its reason', async () => {
   const run = await runOn(`
     it('holds', () => {});
     it('breaks', () => { throw new Error('as it should') });
@@ -29,6 +29,8 @@ it('ends with the counts alone on the last line, after each skip with its reason
   expect(skipped[0]).toMatch(/> waits \(no database\)$/);
   expect(skipped[1]).toMatch(/> also waits \(not started\)$/);
   expect(skipped[2]).toMatch(/> says nothing \(no reason given/);
+  const failed = run.lines.filter((line) => line.startsWith('failed: '));
+  expect(failed).toEqual([expect.stringMatching(/> breaks \(as it should\)$/)]);
 });
 
 it('says nothing of skips when there are none', async () => {
@@ -40,6 +42,7 @@ it('says nothing of skips when there are none', async () => {
 it('counts a file that does not load as a failure', async () => {
   const run = await runOn(`throw new Error('at import')`);
   expect(run.code).toBe(1);
+  expect(run.lines).toContainEqual(expect.stringMatching(/^failed: \S+ \(at import\)$/));
   expect(run.lines.at(-1)).toBe('0 passed, 1 failed');
 });
 
