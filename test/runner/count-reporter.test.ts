@@ -15,7 +15,7 @@ const folder = mkdtempSync(join(tmpdir(), 'holdfast-reporter-'));
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it('ends with the counts alone on the last line, after skips and failures with reasons', async () => {
+it('ends with the counts alone on the last line, after skips and failures', async () => {
   const run = await runOn(`
     it('holds', () => {});
     it('breaks', () => { throw new Error('as it should') });
