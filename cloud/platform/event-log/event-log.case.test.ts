@@ -112,8 +112,10 @@ function offsetCases(bench: LogBench): void {
     await eventually(async () => expect((await readAll(log)).length).toBeGreaterThan(200));
     child.kill();
   });
+}
 
-  it('are told to who watches, of this process and of another one', async () => {
+function watchCases(bench: LogBench): void {
+  it('tells of what this process appends, and of what another one does', async () => {
     const log = await bench.open();
     const told = new Set<number>();
     const unwatch = log.watch(TOPIC, (partitions = new Set(PARTITIONS)) => {
@@ -131,9 +133,7 @@ function offsetCases(bench: LogBench): void {
     await log.append(TOPIC, [record('a', 'unheard')]);
     expect(told.size).toBe(0);
   });
-}
 
-function watchCases(bench: LogBench): void {
   it('tells each who watches, until that one ends', async () => {
     const log = await bench.open();
     const told: string[] = [];

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { Agent, request } from 'node:http';
-import { LatencyHistogram } from '../publisher/latency-histogram.ts';
+import { Agent } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
+import { endWith, GeneratorRecord, postJson } from './generating.ts';
 import type { OrderLoad, OrderLoadResult } from './order-load.ts';
 
 /** After the last order was sent, for those that are still on their way. */
@@ -16,7 +17,6 @@ const ADDRESS = {
   country: 'DE',
 };
 const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS_MAX });
-const histogram = new LatencyHistogram();
 /** When an order was due, by its id; and what was shown before the answer to its POST came. */
 const dueAt = new Map<string, number>();
 const shownEarly = new Map<string, number>();
@@ -27,15 +27,14 @@ let measureFrom = Number.POSITIVE_INFINITY;
 let measureTo = Number.POSITIVE_INFINITY;
 
 await watch();
+const record = new GeneratorRecord();
 const begin = performance.now();
 measureFrom = begin + load.warmUpMs;
 measureTo = measureFrom + load.measureMs;
-const cpuBegin = process.cpuUsage();
 if (load.pace.kind === 'window') await inWindow(load.pace.inFlight);
 else await atRate(load.pace.perSecond);
 const tailEnd = performance.now() + TAIL_MS_MAX;
 while (dueAt.size > 0 && performance.now() < tailEnd) await pause(20);
-const cpu = process.cpuUsage(cpuBegin);
 const result: OrderLoadResult = {
   placed,
   ordersInAll,
@@ -43,12 +42,9 @@ const result: OrderLoadResult = {
   failed,
   unseen: dueAt.size,
   seconds: load.measureMs / 1000,
-  p50Ms: histogram.quantileMs(0.5),
-  p99Ms: histogram.quantileMs(0.99),
-  cpuSeconds: (cpu.user + cpu.system) / 1e6,
+  ...record.figures(),
 };
-process.stdout.write(`${JSON.stringify(result)}\n`);
-process.exit(0);
+endWith(result);
 
 /** Open loop: what is due is sent, whether or not earlier ones were answered. */
 async function atRate(perSecond: number): Promise<void> {
@@ -101,33 +97,15 @@ async function place(due: number): Promise<string | undefined> {
   return id;
 }
 
-function post(body: string): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const sent = request(
-      `${load.url}/v1/orders`,
-      {
-        method: 'POST',
-        agent,
-        headers: {
-          authorization: `Bearer ${load.token}`,
-          'content-type': 'application/json',
-          'content-length': Buffer.byteLength(body),
-          'idempotency-key': randomUUID(),
-        },
-      },
-      (answer) => {
-        const parts: Buffer[] = [];
-        answer.on('data', (part: Buffer) => parts.push(part));
-        answer.on('end', () => {
-          const text = Buffer.concat(parts).toString();
-          resolve(answer.statusCode === 202 ? (JSON.parse(text).id as string) : undefined);
-        });
-        answer.on('error', () => resolve(undefined));
-      },
-    );
-    sent.on('error', () => resolve(undefined));
-    sent.end(body);
-  });
+async function post(body: string): Promise<string | undefined> {
+  const headers = { authorization: `Bearer ${load.token}`, 'idempotency-key': randomUUID() };
+  try {
+    const { status, text } = await postJson(`${load.url}/v1/orders`, { agent, headers, body });
+    return status === 202 ? (JSON.parse(text).id as string) : undefined;
+  } catch {
+    // It counts as failed, as what was refused does.
+    return undefined;
+  }
 }
 
 /** The customer's WebSocket: an order counts when it shows `confirmed` there. */
@@ -169,9 +147,5 @@ function show(id: string, atMs: number): void {
   const isMeasured = load.pace.kind === 'rate' ? due >= measureFrom : atMs >= measureFrom;
   if (!isMeasured || (load.pace.kind === 'window' && atMs >= measureTo)) return;
   confirmed += 1;
-  histogram.record(atMs - due);
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+  record.confirmed(atMs - due);
 }

@@ -1,3 +1,5 @@
+import type { GeneratorFigures } from './generating.ts';
+
 /** What the generator is told, as JSON in its first argument. */
 export interface OrderLoad {
   readonly url: string;
@@ -12,7 +14,7 @@ export interface OrderLoad {
 }
 
 /** What it prints as its last line. */
-export interface OrderLoadResult {
+export interface OrderLoadResult extends GeneratorFigures {
   /** Shown `confirmed` by the customer's WebSocket, of those that were due in the measured time. */
   readonly confirmed: number;
   readonly placed: number;
@@ -22,7 +24,4 @@ export interface OrderLoadResult {
   /** Not shown within the wait after the end. */
   readonly unseen: number;
   readonly seconds: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly cpuSeconds: number;
 }

@@ -1,40 +1,34 @@
-import { Agent, request } from 'node:http';
-import { LatencyHistogram } from '../../publisher/latency-histogram.ts';
+import { Agent } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
+import { endWith, GeneratorRecord, postJson } from '../generating.ts';
 import { type Answer, failureOf, type Purchase, STEPS } from './checkout.ts';
 import type { VendureLoad, VendureLoadResult } from './vendure-load.ts';
 
 const AFTER_FAILURE_MS = 10;
 /** For the orders that are on their way at the end; later ones are left. */
 const TAIL_MS_MAX = 30_000;
-/** A call that hangs must not hold the bench: it counts as failed. */
-const CALL_MS_MAX = 30_000;
 const TOKEN = 'vendure-auth-token';
 
 const load = JSON.parse(process.argv[2] ?? '') as VendureLoad;
 const agent = new Agent({ keepAlive: true, maxSockets: load.inFlight });
-const histogram = new LatencyHistogram();
 let [confirmed, failed, ordersInAll] = [0, 0, 0];
 let firstFailure: string | undefined;
 
 const offer = await findOffer();
 const measureFrom = performance.now() + load.warmUpMs;
 const measureTo = measureFrom + load.measureMs;
-const cpuBegin = process.cpuUsage();
+const record = new GeneratorRecord();
 const lanes = Array.from({ length: load.inFlight }, (_, index) => lane(index));
 await Promise.race([Promise.all(lanes), pause(load.warmUpMs + load.measureMs + TAIL_MS_MAX)]);
-const cpu = process.cpuUsage(cpuBegin);
 const result: VendureLoadResult = {
   confirmed,
   failed,
   ...(firstFailure !== undefined && { firstFailure }),
   ordersInAll,
   seconds: load.measureMs / 1_000,
-  p50Ms: histogram.quantileMs(0.5),
-  p99Ms: histogram.quantileMs(0.99),
-  cpuSeconds: (cpu.user + cpu.system) / 1e6,
+  ...record.figures(),
 };
-process.stdout.write(`${JSON.stringify(result)}\n`);
-process.exit(0);
+endWith(result);
 
 /** A customer of its own: customers do not wait for each other's row. */
 async function lane(index: number): Promise<void> {
@@ -52,7 +46,7 @@ async function lane(index: number): Promise<void> {
 function count(failure: string | undefined, tookMs: number): void {
   if (failure === undefined) {
     confirmed += 1;
-    histogram.record(tookMs);
+    record.confirmed(tookMs);
   } else {
     failed += 1;
     firstFailure ??= failure;
@@ -98,35 +92,15 @@ async function ask<T>(query: string, token?: string): Promise<{ data: T }> {
   return answer as unknown as { data: T };
 }
 
-function call(
+async function call(
   body: string,
   token: string | undefined,
 ): Promise<{ answer: Answer; token: string | undefined }> {
-  return new Promise((resolve, reject) => {
-    const headers = {
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(body),
-      ...(token !== undefined && { authorization: `Bearer ${token}` }),
-    };
-    const sent = request(load.url, { method: 'POST', agent, headers }, (answer) => {
-      const parts: Buffer[] = [];
-      answer.on('data', (part: Buffer) => parts.push(part));
-      answer.on('error', reject);
-      answer.on('end', () => {
-        try {
-          const given = answer.headers[TOKEN] as string | undefined;
-          resolve({ answer: JSON.parse(Buffer.concat(parts).toString()) as Answer, token: given });
-        } catch (cause) {
-          reject(new Error(`answered ${answer.statusCode} without JSON`, { cause }));
-        }
-      });
-    });
-    sent.setTimeout(CALL_MS_MAX, () => sent.destroy(new Error('no answer')));
-    sent.on('error', reject);
-    sent.end(body);
-  });
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+  const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
+  const { status, headers: given, text } = await postJson(load.url, { agent, headers, body });
+  try {
+    return { answer: JSON.parse(text) as Answer, token: given[TOKEN] as string | undefined };
+  } catch (cause) {
+    throw new Error(`answered ${status} without JSON`, { cause });
+  }
 }

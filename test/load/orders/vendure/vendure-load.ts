@@ -1,3 +1,5 @@
+import type { GeneratorFigures } from '../generating.ts';
+
 /** What the server is told, as JSON in its first argument. */
 export interface VendureServer {
   /** Where the package is installed. */
@@ -22,7 +24,7 @@ export interface VendureLoad {
 }
 
 /** What it prints as its last line. */
-export interface VendureLoadResult {
+export interface VendureLoadResult extends GeneratorFigures {
   /** Paid in the measured time. */
   readonly confirmed: number;
   /** Given up in the measured time: one of their calls answered an error. */
@@ -31,8 +33,4 @@ export interface VendureLoadResult {
   /** Paid in the warm-up, too: what the CPU seconds were spent on. */
   readonly ordersInAll: number;
   readonly seconds: number;
-  /** From the first call to the last answer. */
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly cpuSeconds: number;
 }
