@@ -85,10 +85,10 @@ function isUnreadable(error: unknown): boolean {
 }
 
 /**
- * A fast disk syncs a thousand times a second. Each commit takes processor time and some 10 KB on
+ * A fast disk syncs thousands of times a second. Each commit takes processor time and some 10 KB on
  * the disk beside its messages, so under load it shares them among more messages.
  */
-const COMMIT_SPACING_MS = 2;
+const COMMIT_SPACING_MS = 1;
 
 export interface BufferFileOptions {
   /** `thread` keeps the sync of each commit off the event loop; its twin takes no thread. */
