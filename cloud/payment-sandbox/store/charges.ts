@@ -1,4 +1,5 @@
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
+import { statement } from '@holdfast/shared/platform/sql/statement.ts';
 import type { Transaction } from 'kysely';
 import {
   type Charge,
@@ -25,19 +26,38 @@ export interface Performing {
   readonly isDeclined: boolean;
 }
 
-/** Does the operation once; the same one again gets what came of it. */
+/**
+ * Does the operation once; the same one again gets what came of it. A reference that nobody used is
+ * taken without a look at first: references sort by time, and on PostgreSQL transactions that look
+ * where others insert are serialized against them.
+ */
 export function perform(sql: Sql<SandboxTables>, performing: Performing): Promise<Performed> {
-  const { request } = performing;
+  const { request, isDeclined } = performing;
+  const operateOn = isDeclined ? decline : operate;
   return sql.transaction(async (tx) => {
-    const known = await countDelivery(tx, request);
-    if (known) return repeated(known, request);
-    const charge = await chargeOf(tx, request.reference);
-    const result = performing.isDeclined ? decline(charge, request) : operate(charge, request);
-    await writeCharge(tx, result.charge);
+    let result = operateOn(undefined, request);
+    if (!(await takeReference(tx, result.charge))) {
+      const known = await countDelivery(tx, request);
+      if (known) return repeated(known, request);
+      result = operateOn(await chargeOf(tx, request.reference), request);
+      await changeCharge(tx, result.charge);
+    }
     await writeOperation(tx, performing, result);
     return result.outcome === 'done' ? { kind: 'done' } : { kind: 'declined', code: result.code };
   });
 }
+
+/** False when the reference is used. */
+async function takeReference(tx: Tx, { orderId, ...charge }: Charge): Promise<boolean> {
+  return (await insertCharge.run(tx, { ...charge, order_id: orderId })) === 1n;
+}
+
+const insertCharge = statement<SandboxTables, SandboxTables['charges']>()((db, charge) =>
+  db
+    .insertInto('charges')
+    .values({ ...charge })
+    .onConflict((conflict) => conflict.doNothing()),
+);
 
 type OperationRow = SandboxTables['operations'];
 
@@ -60,22 +80,21 @@ function repeated(known: OperationRow, request: ChargeRequest): Performed {
   return known.outcome === 'done' ? { kind: 'done' } : { kind: 'declined', code: known.code };
 }
 
-async function chargeOf(tx: Tx, reference: string): Promise<Charge | undefined> {
+async function chargeOf(tx: Tx, reference: string): Promise<Charge> {
   const row = await tx
     .selectFrom('charges')
     .selectAll()
     .where('reference', '=', reference)
-    .executeTakeFirst();
-  return row && { ...row, orderId: row.order_id };
+    .executeTakeFirstOrThrow();
+  return { ...row, orderId: row.order_id };
 }
 
-async function writeCharge(tx: Tx, charge: Charge): Promise<void> {
-  const { reference, orderId, state, currency, authorised, captured, refunded } = charge;
-  const amounts = { state, authorised, captured, refunded };
+async function changeCharge(tx: Tx, charge: Charge): Promise<void> {
+  const { reference, state, authorised, captured, refunded } = charge;
   await tx
-    .insertInto('charges')
-    .values({ reference, order_id: orderId, currency, ...amounts })
-    .onConflict((conflict) => conflict.column('reference').doUpdateSet(amounts))
+    .updateTable('charges')
+    .set({ state, authorised, captured, refunded })
+    .where('reference', '=', reference)
     .execute();
 }
 
@@ -84,21 +103,22 @@ async function writeOperation(
   { request, day }: Performing,
   result: ChargeResult,
 ): Promise<void> {
-  await tx
-    .insertInto('operations')
-    .values({
-      reference: request.reference,
-      operation_id: request.operationId,
-      kind: request.kind,
-      currency: request.currency,
-      minor_units: request.minorUnits,
-      outcome: result.outcome,
-      code: result.outcome === 'declined' ? result.code : '',
-      day,
-      deliveries: 1n,
-    })
-    .execute();
+  await insertOperation.run(tx, {
+    reference: request.reference,
+    operation_id: request.operationId,
+    kind: request.kind,
+    currency: request.currency,
+    minor_units: request.minorUnits,
+    outcome: result.outcome,
+    code: result.outcome === 'declined' ? result.code : '',
+    day,
+    deliveries: 1n,
+  });
 }
+
+const insertOperation = statement<SandboxTables, OperationRow>()((db, operation) =>
+  db.insertInto('operations').values({ ...operation }),
+);
 
 export function findOperation(
   sql: Sql<SandboxTables>,
