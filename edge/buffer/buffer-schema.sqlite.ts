@@ -3,7 +3,7 @@ import { EMPTY_POSITION, type PositionSet } from '@holdfast/shared/domain/ranges
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { uuidV7 } from '@holdfast/shared/lib/ids.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
-import type { Database } from '@holdfast/shared/runtime/sqlite.ts';
+import { type Database, sqliteCode } from '@holdfast/shared/runtime/sqlite.ts';
 import type { StreamKey } from './buffer-store.ts';
 import { positionToText } from './position-text.ts';
 import { rowChecksum } from './row-checksum.ts';
@@ -80,6 +80,11 @@ export const SCHEMA = `
     unique (client, packet)
   ) strict;
 `;
+
+/** As SQLite keeps each of them. */
+const TABLES = SCHEMA.split(';')
+  .map((table) => table.trim().replace('create table', 'CREATE TABLE'))
+  .filter((table) => table !== '');
 
 /** Formats before 2 were never released. */
 const OLDER_HINT =
@@ -161,7 +166,10 @@ export function setMeta(
 /** Throws PROTOCOL_UNSUPPORTED when another version wrote the file, STORE_DAMAGED when none did. */
 export function checkFormat(database: Database, path: string): void {
   const row = metaRow(database, path, 'format');
-  if (row?.value === BigInt(BUFFER_FORMAT) && isWhole(row)) return;
+  if (row?.value === BigInt(BUFFER_FORMAT) && isWhole(row)) {
+    checkTables(database, path);
+    return;
+  }
   if (!row || (row.checksum !== undefined && !isWhole(row)))
     throw new AppError('STORE_DAMAGED', `${path} does not say its format`);
   const isOlder = typeof row.value === 'bigint' && row.value < BUFFER_FORMAT;
@@ -170,6 +178,22 @@ export function checkFormat(database: Database, path: string): void {
     `${path} has format ${row.value}; this version reads format ${BUFFER_FORMAT}`,
     { hint: isOlder ? OLDER_HINT : 'Start the version that wrote the file, or a later one.' },
   );
+}
+
+/**
+ * The file says itself what its tables are: one flipped bit there, and a column has another name or
+ * another rule, which SQLite takes as it comes.
+ */
+function checkTables(database: Database, path: string): void {
+  const tables = database.prepare('select sql from sqlite_schema where sql is not null').pluck();
+  const found = new Set(tables.all());
+  const isOurs = found.size === TABLES.length && TABLES.every((table) => found.has(table));
+  if (!isOurs) throw foreignTables(path);
+}
+
+function foreignTables(path: string, cause?: unknown): AppError {
+  const message = `the tables of ${path} are not those that a buffer is made with`;
+  return new AppError('STORE_DAMAGED', message, { cause });
 }
 
 export function incarnationOf(database: Database, path: string): string {
@@ -199,5 +223,9 @@ function metaRow(database: Database, path: string, name: string): MetaRow | unde
     .pluck()
     .get();
   if (held !== 3n) throw new AppError('STORE_DAMAGED', `${path} is not a buffer file`);
-  return database.prepare('select * from meta where name = ?').get(name) as MetaRow | undefined;
+  try {
+    return database.prepare('select * from meta where name = ?').get(name) as MetaRow | undefined;
+  } catch (cause) {
+    throw sqliteCode(cause) === 'SQLITE_ERROR' ? foreignTables(path, cause) : cause;
+  }
 }

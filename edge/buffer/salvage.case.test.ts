@@ -121,6 +121,23 @@ describe('a damaged file', () => {
     expect(readdirSync(place.folder).some((name) => /\.damaged-\d+$/.test(name))).toBe(true);
   });
 
+  it.each([
+    ['name text primary key', 'nbme text primary key'],
+    ['head_checksum integer', 'head_checksul integer'],
+    ['last integer not null,\n    kind', 'last integer not nulm,\n    kind'],
+    ['reason text', 'season text'],
+  ])('whose tables say %j as %j gives back every message', async (is, becomes) => {
+    await fill({ killed: false });
+    const bytes = readFileSync(place.file);
+    // Pages that were split keep an old copy of what moved.
+    for (let at = bytes.indexOf(is); at >= 0; at = bytes.indexOf(is, at + 1))
+      overwrite(place.file, at, Buffer.from(becomes));
+    const after = open();
+    expect(bufferOnDisk(place.file).quarantined()).toHaveLength(1);
+    expect(telemetry(after)).toMatchObject({ accepted: 60, damaged: 0, pending: 50 });
+    expect(await pendingTexts(after)).toEqual(texts(11, 60));
+  });
+
   it('goes on under its incarnation when its positions are whole', async () => {
     const before = await fill({ killed: false });
     destroyPage(1);
