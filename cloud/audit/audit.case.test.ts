@@ -189,7 +189,7 @@ function entryNr(nr: number) {
     actor: 'usr_1',
     resource: { kind: 'order', id: 'o' },
   };
-  const facts = { eventId: `evt_${nr}`, tenant: 'dev', subject: 'audit/order/o' };
+  const facts = { eventId: `evt_${nr}`, tenant: 'dev', subject: 'audit/dev/order/o' };
   const time = '2026-01-01T00:00:00.000Z';
   return { entry, unreadable: null, ...facts, sequence: BigInt(nr), time, traceparent: '' };
 }

@@ -131,7 +131,7 @@ export class AuditWorld {
       resource: { kind: 'order', id: 'ord_1' },
       ...entry,
     };
-    const subject = `audit/${said.resource.kind}/${said.resource.id}`;
+    const subject = `audit/${tenant}/${said.resource.kind}/${said.resource.id}`;
     const sequence = (this.#sequences.get(`${service} ${subject}`) ?? 0) + 1;
     this.#sequences.set(`${service} ${subject}`, sequence);
     const nowMs = Date.now();

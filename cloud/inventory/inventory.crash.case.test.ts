@@ -9,14 +9,21 @@ import { openEmbeddedLog } from '../platform/event-log/event-log.embedded.ts';
 import type { EventLog, LogRecord } from '../platform/event-log/event-log.ts';
 import { blockRecord } from '../telemetry/blocks.fixture.ts';
 import type { InventoryTask } from './inventory.case.child.ts';
-import { DATABASES, ITEM, SITE, TestDatabase, type TestLedger } from './inventory.fixture.ts';
+import {
+  DATABASES,
+  ITEM,
+  SITE,
+  TENANT,
+  TestDatabase,
+  type TestLedger,
+} from './inventory.fixture.ts';
 
 const BLOCKS = 60;
 const PER_BLOCK = 5;
 /** Each block receives 3, 3, 3, 3 and picks 2. */
 const ON_HAND = BigInt(BLOCKS * 10);
 const KEYS = ['gw_1', 'gw_2', 'gw_3'];
-const SUBJECT = `${SITE}/${ITEM}`;
+const SUBJECT = `${TENANT}/${SITE}/${ITEM}`;
 
 function blocksOf(gatewayId: string): LogRecord[] {
   return Array.from({ length: BLOCKS }, (_, block) => {

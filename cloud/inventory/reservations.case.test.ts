@@ -67,7 +67,10 @@ for (const { technology, title, skip } of DATABASES) {
         expect(picked.reservation?.state).toBe(PICKED);
         expect(await level()).toEqual({ onHand: 7n, reserved: 0n, sold: 0n, free: 7n });
       }
-      const causes = (await eventsOf(`${SITE}/${ITEM}`)) as { cause: object; version: number }[];
+      const causes = (await eventsOf(`${TENANT}/${SITE}/${ITEM}`)) as {
+        cause: object;
+        version: number;
+      }[];
       expect(causes.map(({ cause }) => cause)).toEqual([
         { kind: 'receive', id: expect.any(String) },
         { kind: 'reserve', id: 'rsv_1' },

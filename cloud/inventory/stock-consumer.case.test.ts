@@ -72,6 +72,50 @@ for (const { technology, title, skip } of DATABASES) {
       expect(JSON.parse(movements[0]!.evidence!)).toEqual({ device: 'scanner-1' });
     });
 
+    it('are booked with the longest names that a device and MQTT allow', async () => {
+      const item = 'i'.repeat(128);
+      const toSite = 's'.repeat(128);
+      const messages = [
+        { kind: 'receive', item, quantity: 5, movement: 'm'.repeat(128) },
+        { kind: 'transfer', item, quantity: 2, toSite },
+      ];
+      await deliver(stockBlock(messages, { device: 'd'.repeat(10_000) }));
+      expect(await parked()).toEqual([]);
+      expect((await ledger.level(item))?.onHand).toBe(3n);
+      expect((await ledger.level(item, toSite))?.onHand).toBe(2n);
+      const by = { actor: 'usr_1' };
+      const movement = {
+        ...{ id: 'mov_1', site: toSite, item },
+        kind: 'adjust',
+        quantity: 1n,
+      } as const;
+      await ledger.desk.run({ kind: 'move', tenant: TENANT, movement, by });
+      expect((await ledger.level(item, toSite))?.onHand).toBe(3n);
+    });
+
+    it('of two tenants are two aggregates, though site and item have the same names', async () => {
+      const movement = {
+        id: 'mov_1',
+        site: SITE,
+        item: ITEM,
+        kind: 'receive',
+        quantity: 1n,
+      } as const;
+      for (const tenant of ['one', 'two']) {
+        await ledger.desk.run({ kind: 'move', tenant, movement, by: { actor: 'usr_1' } });
+      }
+      const rows = await ledger.sql.read((db) =>
+        db.selectFrom('outbox').select(['subject', 'sequence']).orderBy('subject').execute(),
+      );
+      const place = `${SITE}/${ITEM}`;
+      expect(rows).toEqual([
+        { subject: `audit/one/stock/${place}`, sequence: 1n },
+        { subject: `audit/two/stock/${place}`, sequence: 1n },
+        { subject: `one/${place}`, sequence: 1n },
+        { subject: `two/${place}`, sequence: 1n },
+      ]);
+    });
+
     it('are known by the device’s own id, also from another incarnation', async () => {
       const message = receive(5, { movement: '17', evidence: { barcode: '4006381333931' } });
       await deliver(stockBlock([message]), stockBlock([message], { first: 2 }));

@@ -11,8 +11,8 @@ export const eventEnvelopeSchema = z.strictObject({
   source: z.string().min(1).max(256),
   /** For example `order.placed.v1`. */
   type: z.string().regex(/^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+\.v[0-9]+$/),
-  /** The aggregate. */
-  subject: z.string().min(1).max(256),
+  /** The aggregate; the longest is an audit row's of a tenant's item at a site. */
+  subject: z.string().min(1).max(512),
   /** RFC 3339, UTC. */
   time: z.iso.datetime(),
   datacontenttype: z.string(),

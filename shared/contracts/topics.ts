@@ -45,7 +45,7 @@ export const TOPICS = {
     owner: 'product',
   },
   inventory: {
-    key: 'site/item, or the reservation',
+    key: 'tenant/site/item, or the reservation',
     partitionCount: 8,
     retention: { kind: 'time', ms: 7 * DAY_MS },
     owner: 'inventory',

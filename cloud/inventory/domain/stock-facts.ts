@@ -8,6 +8,7 @@ import {
   stockMessageSchema,
 } from '@holdfast/shared/contracts/stock-message.ts';
 import { type BlockSource, Unreadable } from '@holdfast/shared/domain/block-event.ts';
+import { boundedName } from '@holdfast/shared/domain/names.ts';
 import { readingTime, receiveTimes } from '@holdfast/shared/domain/reading-time.ts';
 import { movementFault } from '@holdfast/shared/domain/stock-movement.ts';
 import { decodeBody, decompressBody } from '@holdfast/shared/lib/block-body.ts';
@@ -40,7 +41,9 @@ export function stockFacts(block: Block, from: BlockSource): readonly StockFact[
   return Array.from({ length: body.count }, (_, index) => {
     const record = body.record(index);
     const sequence = block.firstSequence + BigInt(index);
-    const source = { ...from, sequence, device: record.device ?? record.topic };
+    // It becomes part of an id, and MQTT lets it be longer than an index takes.
+    const device = boundedName(record.device ?? record.topic);
+    const source = { ...from, sequence, device };
     return factOf(record.payload, { ...source, receivedTime: receivedTimeOf(record) });
   });
 }

@@ -1,4 +1,5 @@
 import type { AuditEntry } from '@holdfast/shared/contracts/events/audit.ts';
+import { stockSubject } from '@holdfast/shared/contracts/events/inventory.ts';
 import type { EventData } from '@holdfast/shared/contracts/events.ts';
 import { EMPTY_LEVEL, freeOf, type StockLevel } from '@holdfast/shared/domain/stock-level.ts';
 import { assert } from '@holdfast/shared/lib/assert.ts';
@@ -122,7 +123,8 @@ export class WorkingSet {
       free: Number(freeOf(level)),
       version: Number(level.version),
     };
-    this.#events.push({ type: 'stock.changed.v1', subject: `${site}/${item}`, tenant, data });
+    const subject = stockSubject({ tenant, site, item });
+    this.#events.push({ type: 'stock.changed.v1', subject, tenant, data });
     return level;
   }
 

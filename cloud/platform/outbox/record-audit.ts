@@ -17,6 +17,6 @@ export async function recordAudit<DB extends OutboxTables>(
 /** The same row, for who enqueues several events at once. */
 export function auditEvent(tenant: string, entry: AuditEntry): OutboxEvent<'audit.recorded.v1'> {
   const { kind, id } = entry.resource;
-  const subject = `audit/${kind}/${id}`;
+  const subject = `audit/${tenant}/${kind}/${id}`;
   return { type: 'audit.recorded.v1', subject, tenant, actor: entry.actor, data: entry };
 }

@@ -4,10 +4,10 @@ import {
 } from '@holdfast/shared/contracts/gen/holdfast/edge/v1/edge_link.ts';
 import * as blocks from '@holdfast/shared/domain/block-event.ts';
 import { decodeCondensed } from '@holdfast/shared/domain/condensed-body.ts';
+import { boundedName } from '@holdfast/shared/domain/names.ts';
 import { decodeBody, decompressBody } from '@holdfast/shared/lib/block-body.ts';
 import { readingsOf } from './block-readings.ts';
 import { condensedReadings } from './condensed-readings.ts';
-import { boundedName } from './names.ts';
 import type { ReceivedBlock } from './received-block.ts';
 
 export type OpenedBlock =

@@ -3,8 +3,8 @@ import type {
   CondensedSeries,
   CondensedText,
 } from '@holdfast/shared/domain/condensed-body.ts';
+import { boundedName } from '@holdfast/shared/domain/names.ts';
 import type { SeriesReadings } from './block-readings.ts';
-import { boundedName } from './names.ts';
 import {
   emptyColumns,
   FLAG_CONDENSED,

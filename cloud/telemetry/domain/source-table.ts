@@ -1,6 +1,6 @@
 import type { Lane } from '@holdfast/shared/contracts/lanes.ts';
+import { boundedName } from '@holdfast/shared/domain/names.ts';
 import type { SeriesReadings } from './block-readings.ts';
-import { boundedName } from './names.ts';
 import { type PayloadScanner, type PayloadShape, shapeOf } from './payload-scanner.ts';
 import {
   emptyColumns,

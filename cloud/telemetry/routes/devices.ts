@@ -1,4 +1,5 @@
 import type { Principal } from '@holdfast/shared/contracts/roles.ts';
+import { boundedName } from '@holdfast/shared/domain/names.ts';
 import { rfc3339 } from '@holdfast/shared/domain/reading-time.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
@@ -8,7 +9,6 @@ import { type Api, addRoute } from '../../platform/http/api.ts';
 import { tagged } from '../../platform/http/entity-tag.ts';
 import { cursorParameter, limitParameter, pageOf, pageReply } from '../../platform/http/page.ts';
 import { latestAmong } from '../domain/latest.ts';
-import { boundedName } from '../domain/names.ts';
 import {
   type DeviceName,
   type LatestRow,

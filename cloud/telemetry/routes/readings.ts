@@ -1,4 +1,5 @@
 import type { Lane } from '@holdfast/shared/contracts/lanes.ts';
+import { boundedName } from '@holdfast/shared/domain/names.ts';
 import { rfc3339 } from '@holdfast/shared/domain/reading-time.ts';
 import type { Summary } from '@holdfast/shared/domain/summary.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
@@ -6,7 +7,6 @@ import type { Reader } from '@holdfast/shared/platform/sql/sql.ts';
 import { z } from 'zod';
 import { type Api, addRoute } from '../../platform/http/api.ts';
 import { cursorParameter, limitParameter, pageOf, pageReply } from '../../platform/http/page.ts';
-import { boundedName } from '../domain/names.ts';
 import { FLAG_CONDENSED, MICROS_MAX } from '../domain/reading.ts';
 import { type SeriesRow, seriesOf, sitesWith } from '../store/devices.ts';
 import {

@@ -43,7 +43,16 @@ const discrepancyOpened = z.strictObject({
   reason: z.string(),
 });
 
-/** The subject of a level is `<site>/<item>`, of a reservation and of a discrepancy its id. */
+/** Of a level: two tenants may each have a site and an item of the same names. */
+export function stockSubject(at: {
+  readonly tenant: string;
+  readonly site: string;
+  readonly item: string;
+}): string {
+  return `${at.tenant}/${at.site}/${at.item}`;
+}
+
+/** The subject of a level is `stockSubject`, of a reservation and of a discrepancy its id. */
 export const INVENTORY_EVENTS = {
   'stock.changed.v1': { topic: 'inventory', data: stockChanged },
   'reservation.ended.v1': { topic: 'inventory', data: reservationEnded },
