@@ -51,7 +51,12 @@ export interface LegRecord {
   readonly evidence: string | null;
 }
 
-export const DISCREPANCY_REASONS = ['missed_by_count', 'promised_more', 'unreadable'] as const;
+export const DISCREPANCY_REASONS = [
+  'missed_by_count',
+  'picked_unsold',
+  'promised_more',
+  'unreadable',
+] as const;
 export type DiscrepancyReason = (typeof DISCREPANCY_REASONS)[number];
 
 export interface DiscrepancyRecord {

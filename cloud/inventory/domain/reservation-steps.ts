@@ -5,6 +5,7 @@ import {
   reservationStep,
 } from '@holdfast/shared/domain/stock-reservation.ts';
 import type { Outcome, StepCommand } from './command.ts';
+import { discrepancyOf } from './discrepancies.ts';
 import type { LegRecord, LevelRecord, ReservationRecord, ReservedLine } from './records.ts';
 import type { WorkingSet } from './working-set.ts';
 
@@ -15,7 +16,10 @@ export function stepReservation(set: WorkingSet, command: StepCommand): Outcome 
   if (!known) return kind === 'release' ? releaseUnknown(set, command) : { kind: 'unknown' };
   const reservation = expireWhenOverdue(set, known);
   const step = reservationStep(reservation.state, kind);
-  if (step.kind === 'refused') return { kind: 'refused', state: reservation.state };
+  if (step.kind === 'refused') {
+    if (kind === 'release' && reservation.state === 'picked') openUnsold(set, reservation);
+    return { kind: 'refused', state: reservation.state };
+  }
   if (step.kind === 'same') return { kind: 'reservation', reservation };
   return { kind: 'reservation', reservation: moveTo(set, reservation, step.state) };
 }
@@ -40,6 +44,23 @@ function releaseUnknown(set: WorkingSet, { tenant, reservationId: id }: StepComm
   return { kind: 'reservation', reservation };
 }
 
+/**
+ * The order was undone after its goods had left the shelf. Where they are only a person can find
+ * out; back on the shelf they are a return.
+ */
+function openUnsold(set: WorkingSet, { tenant, id, orderId, lines }: ReservationRecord): void {
+  for (const [index, { site, item, quantity }] of lines.entries()) {
+    const detail = `${quantity} were picked for ${orderId}, which was undone then`;
+    const found = { reason: 'picked_unsold', difference: quantity, detail } as const;
+    set.open(discrepancyOf({ tenant, site, item, id: pickId(id, index) }, found));
+  }
+}
+
+/** The movement by which a line of the reservation left. */
+function pickId(reservationId: string, index: number): string {
+  return `${reservationId}/${index}`;
+}
+
 type NextState = Exclude<ReservationState, 'held'>;
 
 const CAUSES = {
@@ -59,7 +80,7 @@ function moveTo(
   for (const [index, line] of reservation.lines.entries()) {
     const before = set.level({ tenant, site: line.site, item: line.item });
     const claimed = moveClaim(before, { quantity: line.quantity, from: reservation.state, to });
-    if (to === 'picked') pick(set, { before, claimed, line, id: `${id}/${index}` });
+    if (to === 'picked') pick(set, { before, claimed, line, id: pickId(id, index) });
     else set.changeLevel(before, claimed, { kind: CAUSES[to], id });
   }
   const moved = { ...reservation, state };

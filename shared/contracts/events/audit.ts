@@ -20,7 +20,10 @@ export const auditEntrySchema = z.strictObject({
 });
 export type AuditEntry = z.infer<typeof auditEntrySchema>;
 
-/** The subject is `audit/<tenant>/<kind>/<id>`; each service appends its own, and `audit` chains them. */
+/**
+ * The subject is `audit/<tenant>/<kind>/<id>`; each service appends its own, and `audit` chains
+ * them.
+ */
 export const AUDIT_EVENTS = {
   'audit.recorded.v1': { topic: 'audit.entries', data: auditEntrySchema },
 } as const;
