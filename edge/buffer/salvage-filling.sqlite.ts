@@ -38,6 +38,7 @@ export class SalvageFilling {
   readonly #database: Database;
   readonly #sql;
   readonly #streams: ReadonlyMap<number, SalvagedStream>;
+  readonly #byName: ReadonlyMap<string, SalvagedStream>;
   readonly #ended = new Map<number, PositionSet>();
   #rows = 0;
 
@@ -45,15 +46,19 @@ export class SalvageFilling {
     this.#database = database;
     this.#sql = prepareStatements(database);
     this.#streams = new Map(streams.map((stream) => [stream.id, stream]));
+    this.#byName = new Map(
+      streams.map((stream) => [nameOf(stream.incarnation, stream.lane), stream]),
+    );
     for (const stream of streams) this.#ended.set(stream.id, endedOf(stream));
     database.exec('begin immediate');
   }
 
   /** `isOld`: it lies on a page that was given back. */
-  takeBlock({ stream: id, range, block }: ReadableBlock, isOld: boolean): void {
-    const stream = this.#streams.get(id);
-    if (!stream || block.incarnation !== stream.incarnation) return;
+  takeBlock({ lane, range, block }: ReadableBlock, isOld: boolean): void {
+    const stream = this.#byName.get(nameOf(block.incarnation, lane));
+    if (!stream) return;
     if (isOld && !stream.isPositionKnown) return;
+    const { id } = stream;
     const isCondensed = block.form === BlockForm.BLOCK_FORM_CONDENSED;
     const ended = isCondensed ? stream.acknowledged : this.#ended.get(id)!;
     if (coverage(ended, range) !== 'disjoint' || this.#isHeld(id, range)) return;
@@ -148,6 +153,10 @@ export class SalvageFilling {
     this.#database.exec('commit');
     this.#database.exec('begin immediate');
   }
+}
+
+function nameOf(incarnation: string, lane: string): string {
+  return `${incarnation} ${lane}`;
 }
 
 function endedOf(

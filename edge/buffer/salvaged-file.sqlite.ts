@@ -109,7 +109,7 @@ function fill(
   const evidence = new Evidence(mark);
   for (const { row } of rowsOf(pages, { progress, withFree: false })) evidence.note(row);
   const { clock, random, log } = runtime;
-  const streams = evidence.streams(uuidV7(clock.now(), random.bytes(10)));
+  const streams = evidence.streams(() => uuidV7(clock.now(), random.bytes(10)));
   const kept = evidence.incarnationToKeep(streams, pages.isLogDamaged);
   const database = openBufferPages(fresh);
   try {

@@ -3,12 +3,16 @@ import {
   EMPTY_POSITION,
   highest,
   type PositionSet,
-  type SequenceRange,
   union,
 } from '@holdfast/shared/domain/ranges.ts';
 import type { PositionMark } from '../position-mark.ts';
 import type { SqliteValue } from './page-rows.ts';
-import type { DatedSettlement, ReadableRow, ReadableStream } from './readable-row.ts';
+import type {
+  DatedSettlement,
+  ReadableBlock,
+  ReadableRow,
+  ReadableStream,
+} from './readable-row.ts';
 
 /** One lane of one incarnation, from all that still speaks of it. */
 export interface SalvagedStream {
@@ -38,6 +42,8 @@ export class Evidence {
   readonly meta = new Map<string, SqliteValue>();
   readonly #mark: PositionMark | undefined;
   readonly #lanes = new Map<number, LaneEvidence>();
+  /** By incarnation and lane, as the blocks say it themselves. */
+  readonly #blocks = new Map<string, BlockEvidence>();
 
   constructor(mark: PositionMark | undefined) {
     this.#mark = mark;
@@ -55,7 +61,7 @@ export class Evidence {
         this.#lane(row.stream).settle(row.settlement);
         break;
       case 'block':
-        this.#lane(row.stream).noteBlock(row.block.incarnation, row.lane, row.range);
+        this.#noteBlock(row);
         break;
       case 'group':
         this.#lane(row.stream).reach(row.range.last);
@@ -65,20 +71,62 @@ export class Evidence {
   }
 
   /**
-   * After all rows were noted. `unnamed` names the incarnation of lanes of which only unsealed,
+   * After all rows were noted. `drawIncarnation` names the incarnations of which only unsealed,
    * never sent groups are left.
    */
-  streams(unnamed: string): SalvagedStream[] {
-    for (const { id, incarnation, lane, accepted, acknowledged } of this.#mark?.streams ?? []) {
-      const known = this.#lane(id);
-      known.name ??= { incarnation, lane };
+  streams(drawIncarnation: () => string): SalvagedStream[] {
+    for (const blocks of this.#blocks.values()) {
+      const known = this.#lane(this.#idOf(blocks));
+      known.name = blocks.name;
+      known.sealed(blocks.last);
+    }
+    for (const { id, accepted, acknowledged, ...name } of this.#mark?.streams ?? []) {
       // A mark of another buffer, which stood here before, says nothing of this one.
-      if (known.name.incarnation !== incarnation) continue;
+      if ((this.#named(name) ?? id) !== id) continue;
+      const known = this.#lane(id);
+      known.name ??= name;
+      if (!isSame(known.name, name)) continue;
       known.reach(accepted);
       known.acknowledge(acknowledged);
     }
+    const unnamed = new Map<number, string>();
     const lanes = [...this.#lanes].sort(([a], [b]) => a - b);
-    return lanes.map(([id, lane]) => lane.conclude(id, unnamed));
+    return lanes.map(([id, evidence]) => {
+      if (evidence.name) return evidence.conclude(id, evidence.name);
+      // Lanes are numbered in their order, incarnation after incarnation.
+      const nth = Math.floor((id - 1) / LANES.length);
+      const incarnation = unnamed.get(nth) ?? drawIncarnation();
+      unnamed.set(nth, incarnation);
+      return evidence.conclude(id, { incarnation, lane: LANES[(id - 1) % LANES.length]! });
+    });
+  }
+
+  #noteBlock({ stream, block: { incarnation }, lane, range: { last } }: ReadableBlock): void {
+    const key = `${incarnation} ${lane}`;
+    const known = this.#blocks.get(key) ?? { name: { incarnation, lane }, ids: new Map(), last };
+    this.#blocks.set(key, known);
+    known.ids.set(stream, (known.ids.get(stream) ?? 0) + 1);
+    if (last > known.last) known.last = last;
+  }
+
+  #named(name: LaneName): number | undefined {
+    for (const [id, lane] of this.#lanes) if (isSame(lane.name, name)) return id;
+    return undefined;
+  }
+
+  /** The number of the lane that they name: its row's, the mark's, or what most of them give. */
+  #idOf({ name, ids }: BlockEvidence): number {
+    const own = this.#named(name);
+    if (own !== undefined) return own;
+    const marked = this.#mark?.streams.find((stream) => isSame(stream, name));
+    const most = [...ids].sort(([a, countA], [b, countB]) => countB - countA || a - b);
+    const candidates = [...(marked ? [marked.id] : []), ...most.map(([id]) => id)];
+    const free = candidates.find((id) => this.#lanes.get(id)?.name === undefined);
+    if (free !== undefined) return free;
+    const highest = Math.max(...this.#lanes.keys());
+    return (
+      (Math.floor((highest - 1) / LANES.length) + 1) * LANES.length + LANES.indexOf(name.lane) + 1
+    );
   }
 
   /**
@@ -110,8 +158,24 @@ export class Evidence {
   }
 }
 
+interface LaneName {
+  readonly incarnation: string;
+  readonly lane: Lane;
+}
+
+function isSame(a: LaneName | undefined, b: LaneName): boolean {
+  return a?.incarnation === b.incarnation && a.lane === b.lane;
+}
+
+interface BlockEvidence {
+  readonly name: LaneName;
+  /** How many of them lie under which number. */
+  readonly ids: Map<number, number>;
+  last: bigint;
+}
+
 class LaneEvidence {
-  name: { readonly incarnation: string; readonly lane: Lane } | undefined;
+  name: LaneName | undefined;
   readonly #settlements = new Map<bigint, DatedSettlement>();
   #row: ReadableStream | undefined;
   #accepted = 0n;
@@ -146,21 +210,18 @@ class LaneEvidence {
     if (row.acknowledged) this.acknowledge(row.acknowledged);
   }
 
-  noteBlock(incarnation: string, lane: Lane, { last }: SequenceRange): void {
-    this.name ??= { incarnation, lane };
+  sealed(last: bigint): void {
     this.reach(last);
-    if (last > this.#sealedUpTo) this.#sealedUpTo = last;
+    this.#sealedUpTo = last;
   }
 
-  conclude(id: number, unnamed: string): SalvagedStream {
+  conclude(id: number, name: LaneName): SalvagedStream {
     const row = this.#row;
     const accepted = this.#accepted;
-    // Lanes are numbered in their order, incarnation after incarnation.
-    const lane = LANES[(id - 1) % LANES.length]!;
     const isWhole = Boolean(row?.name && row.head && row.acknowledged);
     return {
       id,
-      ...(this.name ?? { incarnation: unnamed, lane }),
+      ...name,
       accepted,
       unkeyed: row?.head?.unkeyed ?? 0n,
       duplicates: row?.head?.duplicates ?? 0n,

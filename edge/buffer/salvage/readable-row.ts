@@ -36,7 +36,7 @@ export interface ReadableStream {
   readonly acknowledged: PositionSet | undefined;
 }
 
-/** A block says itself where it belongs. */
+/** A block says itself where it belongs; nothing says that the row's id, `stream`, is right. */
 export interface ReadableBlock {
   readonly kind: 'block';
   readonly stream: number;
@@ -59,16 +59,21 @@ const STREAMS_MAX = 32_767;
 export function readableRow({ rowId, values }: PageRow): ReadableRow | undefined {
   if (rowId === undefined) return values.length === 3 ? metaRow(values) : windowRow(values);
   const stream = streamOfRow(rowId);
-  if (values.length === 10) return streamRow(Number(rowId), values);
+  if (values.length === 10)
+    return isStream(Number(rowId)) ? streamRow(Number(rowId), values) : undefined;
   const [, second] = values;
   if (typeof second === 'string') return exchangeRow(values);
-  if (typeof second !== 'bigint' || stream < 1 || stream > STREAMS_MAX) return undefined;
+  if (typeof second !== 'bigint' || !isStream(stream)) return undefined;
   const place = { rowId, stream, range: rangeOfRow(rowId, second) };
   if (values.length === 4) return blockRow(stream, values);
   if (!isRange(place.range)) return undefined;
   if (values.length === 3)
     return { kind: 'set-aside', stream, values: [rowId, ...values.slice(1)] };
   return typeof values[2] === 'string' ? settlementRow(place, values) : groupRow(place, values);
+}
+
+function isStream(id: number): boolean {
+  return id >= 1 && id <= STREAMS_MAX;
 }
 
 interface Place {
@@ -101,12 +106,15 @@ function exchangeRow(values: readonly SqliteValue[]): ReadableRow | undefined {
     : undefined;
 }
 
-function streamRow(id: number, values: readonly SqliteValue[]): ReadableRow {
+/** Of its parts the one that is whole also says that the row's id is its own. */
+function streamRow(id: number, values: readonly SqliteValue[]): ReadableRow | undefined {
   const [, incarnation, name, nameSum, accepted, unkeyed, duplicates, headSum, position, sum] =
     values;
   const lane = LANES.find((known) => known === name);
   const isNamed = lane && isSum(nameSum, id, incarnation, lane);
   const isHead = isSum(headSum, id, accepted, unkeyed, duplicates);
+  const isPosition = isSum(sum, id, position);
+  if (!isNamed && !isHead && !isPosition) return undefined;
   return {
     kind: 'stream',
     stream: {
@@ -119,7 +127,7 @@ function streamRow(id: number, values: readonly SqliteValue[]): ReadableRow {
             duplicates: duplicates as bigint,
           }
         : undefined,
-      acknowledged: isSum(sum, id, position) ? positionFromText(position as string) : undefined,
+      acknowledged: isPosition ? positionFromText(position as string) : undefined,
     },
   };
 }

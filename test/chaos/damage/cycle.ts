@@ -71,7 +71,8 @@ export async function runCycle(options: CycleOptions): Promise<CycleResult> {
     known: [...master.pending, ...life.added],
     ended: master.ended,
     delivered: deliveredOf(events, plant),
-    streams: streamsIn(folder),
+    // Where nothing started there may be no file to read.
+    streams: life.failedStart === undefined ? streamsIn(folder) : streamsBefore,
     streamsBefore,
     standing,
     touched: fault.touched,
