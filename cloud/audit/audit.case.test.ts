@@ -103,6 +103,8 @@ function readCases(): void {
       const outcome = nr % 3 === 0 ? 'denied' : 'done';
       await world.append(world.record({ entry: { outcome, actor: `usr_${nr % 2}` } }));
     }
+    // Another resource may lie in another partition: what is chained first is older.
+    await chained(7);
     await world.append(world.record({ entry: { resource: { kind: 'stock', id: 's' } } }));
     await chained(8);
     const all = await everyItem(process, '/v1/audit?limit=3');

@@ -67,7 +67,7 @@ export async function openAuth(deps: AuthDeps): Promise<AuthHandle> {
   const account = { sql, runtime, passwords, administration };
   const routes = {
     sessions: createSessions({ runtime, sql, keys, passwords, settings }),
-    gateways: createGateways({ ...deps, sql, nonceKey }),
+    gateways: createGateways({ ...deps, sql, nonceKey, outbox, administration }),
     services: createServiceClients({ secrets, keys }),
     jwks: keys.jwks,
   };

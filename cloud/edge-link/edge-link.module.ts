@@ -1,13 +1,14 @@
 import type { OpenSql, OpenSqlOptions, Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import type { Module } from '@holdfast/shared/runtime/modules.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
-import type { EventLog } from '../platform/event-log/event-log.ts';
+import type { EventLog, LogSubscription } from '../platform/event-log/event-log.ts';
 import { createOutbox } from '../platform/outbox/outbox.ts';
 import { createRelay, type Relay } from '../platform/outbox/relay.ts';
 import type { ServiceHandle } from '../service.ts';
 import { edgeLinkService } from './arrived-request.ts';
 import { CreditShares } from './domain/credit-shares.ts';
 import { createPositionsConsumer } from './events/positions-consumer.ts';
+import { consumeRevocations } from './events/revocations-consumer.ts';
 import type { StreamDeps } from './gateway-stream.ts';
 import { GreetingGate } from './greeting-gate.ts';
 import { startLostSweep } from './lost-sweep.ts';
@@ -17,6 +18,7 @@ import { edgeLinkMigrations } from './store/migrations.ts';
 import type { EdgeLinkTables } from './store/tables.ts';
 import { createStreamRegistry } from './stream-registry.ts';
 import { drainingError, syncHandler } from './sync-handler.ts';
+import { turnOutRevoked } from './turn-out.ts';
 
 export interface EdgeLinkDeps {
   readonly sql: OpenSql;
@@ -70,6 +72,8 @@ export async function openEdgeLink(deps: EdgeLinkDeps): Promise<ServiceHandle> {
 }
 
 function moduleOf(deps: StreamDeps, relay: Relay, drain: () => Promise<void>): Module {
+  const turnOut = (): Promise<void> => turnOutRevoked(deps.sql, deps.registry);
+  let revocations: LogSubscription | undefined;
   let sweep: ReturnType<typeof startLostSweep> | undefined;
   return {
     name: SERVICE,
@@ -77,12 +81,14 @@ function moduleOf(deps: StreamDeps, relay: Relay, drain: () => Promise<void>): M
     async start() {
       await relay.start();
       await deps.positions.start();
-      sweep = startLostSweep(deps);
+      revocations = await consumeRevocations({ ...deps, onStored: turnOut });
+      sweep = startLostSweep(deps, turnOut);
     },
     async stop() {
       // Again, for streams that opened while the listener closed.
       await drain();
       await sweep?.stop();
+      await revocations?.stop();
       await deps.positions.stop();
       await relay.stop();
       await deps.sql.close();

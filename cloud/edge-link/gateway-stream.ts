@@ -29,7 +29,7 @@ import {
   welcomesOf,
 } from './store/gateways.ts';
 import { storeShown } from './store/greeting.ts';
-import { replacedError, type StreamRegistry } from './stream-registry.ts';
+import { replacedError, revokedError, type StreamRegistry } from './stream-registry.ts';
 
 export interface StreamDeps extends IntakeDeps {
   readonly settings: EdgeLinkSettings;
@@ -136,6 +136,12 @@ export class GatewayStream {
     this.#finished = finished.promise;
     void this.#finish(reason, error).then(finished.resolve);
     return finished.promise;
+  }
+
+  /** Its gateway was revoked. */
+  turnOut(): Promise<void> {
+    if (!this.#finished) this.#deps.meters.revoked.add(1);
+    return this.end('closed', revokedError());
   }
 
   async #finish(reason: EndReason, error?: AppError): Promise<void> {
@@ -251,6 +257,10 @@ export class GatewayStream {
     if (greeted.kind === 'gone') return;
     if (greeted.kind === 'stale') {
       this.#leave('replaced', hello.incarnation);
+      return;
+    }
+    if (greeted.kind === 'revoked') {
+      void this.turnOut();
       return;
     }
     if (greeted.kind === 'fenced') {

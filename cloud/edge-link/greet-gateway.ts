@@ -40,6 +40,7 @@ export type Greeted =
     }
   | { readonly kind: 'fenced'; readonly reason: FenceReason }
   | { readonly kind: 'stale' }
+  | { readonly kind: 'revoked' }
   | { readonly kind: 'gone' };
 
 /**

@@ -8,10 +8,10 @@ const FORGET_INTERVAL_MS = 3_600_000;
 
 /**
  * A process that dies leaves its gateways marked as connected, and a gateway reports every 5 s:
- * from time to time any process marks those as lost that nobody heard of. And what was parked long
- * ago loses its bytes.
+ * from time to time any process marks those as lost that nobody heard of. What was parked long ago
+ * loses its bytes. And whoever was revoked while another process heard of it is turned out here.
  */
-export function startLostSweep(deps: StreamDeps) {
+export function startLostSweep(deps: StreamDeps, turnOut: () => Promise<void>) {
   const { sql, runtime, outbox, relay, settings } = deps;
   let failure: string | undefined;
   let timer: Timer | undefined;
@@ -25,6 +25,7 @@ export function startLostSweep(deps: StreamDeps) {
     try {
       const lost = await sql.transaction((tx) => storeLost(tx, { nowMicros, outbox, silentSince }));
       if (lost > 0) relay.nudge();
+      await turnOut();
       if (runtime.clock.monotonicMs() >= forgetAtMs) {
         await sql.transaction((tx) => forgetParkedBytes(tx, nowMicros));
         forgetAtMs = runtime.clock.monotonicMs() + FORGET_INTERVAL_MS;

@@ -20,6 +20,10 @@ export function createMeters(metrics: Metrics) {
     bytes: metrics.counter('holdfast_edge_link_bytes_total', 'Bytes of appended blocks'),
     refused: metrics.counter('holdfast_edge_link_refused_total', 'Refused blocks', ['reason']),
     fenced: metrics.counter('holdfast_edge_link_fenced_total', 'Hellos turned away by a fence'),
+    revoked: metrics.counter(
+      'holdfast_edge_link_revoked_total',
+      'Streams that were refused or ended because their gateway was revoked',
+    ),
     appendSeconds: metrics.histogram(
       'holdfast_edge_link_append_seconds',
       'From the append of a batch of blocks to its sync',

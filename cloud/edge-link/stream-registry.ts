@@ -10,6 +10,9 @@ export interface StreamRegistry {
    * ended.
    */
   claim(gatewayId: string, stream: GatewayStream): Promise<void>;
+  /** Of the gateways that a stream speaks for. */
+  gatewayIds(): readonly string[];
+  streamOf(gatewayId: string): GatewayStream | undefined;
   release(stream: GatewayStream): void;
   endAll(reason: EndReason, error: AppError): Promise<void>;
 }
@@ -27,6 +30,8 @@ export function createStreamRegistry(): StreamRegistry {
       byGateway.set(gatewayId, stream);
       if (older && older !== stream) await older.end('replaced', replacedError());
     },
+    gatewayIds: () => [...byGateway.keys()],
+    streamOf: (gatewayId) => byGateway.get(gatewayId),
     release(stream) {
       streams.delete(stream);
       for (const [gatewayId, current] of byGateway) {
@@ -41,4 +46,10 @@ export function createStreamRegistry(): StreamRegistry {
 
 export function replacedError(): AppError {
   return new AppError('UNAVAILABLE', 'a newer stream of this gateway took over');
+}
+
+/** The gateway waits long before it asks again, and shows this to its people. */
+export function revokedError(): AppError {
+  const message = 'this gateway was revoked; enrol it again with a new claim code';
+  return new AppError('CERTIFICATE_REJECTED', message);
 }

@@ -56,6 +56,9 @@ const gatewayFenced = z.strictObject({
   reason: z.enum(['turn', 'position']),
 });
 
+/** Nothing that this gateway says counts any more, whatever its certificate says. */
+const gatewayRevoked = z.strictObject({ gatewayId: z.string(), site: z.string() });
+
 /**
  * JSON events by type. Schemas are exported to proto/events; a test fails when the export is stale
  * or breaks its predecessor.
@@ -65,6 +68,7 @@ export const EVENTS = {
   'gateway.reported.v1': { topic: 'gateways', data: gatewayReported },
   'gateway.disconnected.v1': { topic: 'gateways', data: gatewayDisconnected },
   'gateway.fenced.v1': { topic: 'gateways', data: gatewayFenced },
+  'gateway.revoked.v1': { topic: 'gateway.revocations', data: gatewayRevoked },
   ...PRODUCT_EVENTS,
   ...INVENTORY_EVENTS,
   ...PAYMENT_EVENTS,

@@ -26,6 +26,13 @@ export const TOPICS = {
     retention: { kind: 'time', ms: 7 * DAY_MS },
     owner: 'edge-link',
   },
+  'gateway.revocations': {
+    key: 'gateway',
+    partitionCount: 1,
+    // For ever: a certificate outlives every time that a log is kept.
+    retention: { kind: 'compact' },
+    owner: 'auth',
+  },
   orders: {
     key: 'order',
     partitionCount: 8,

@@ -248,3 +248,35 @@ describe('fencing', () => {
     expect(await take(chosen, block)).toMatchObject({ $case: 'ack' });
   });
 });
+
+describe('a gateway that was revoked', () => {
+  const revoked = 'CERTIFICATE_REJECTED';
+
+  it('is turned out, and not let in again; others go on', async () => {
+    const { stream } = await greeted();
+    const neighbour = new RawStream(await cloud.credentials('gw_neighbour'));
+    streams.push(neighbour);
+    await neighbour.opened();
+    await neighbour.greet({ gatewayId: 'gw_neighbour', positions: POSITIONS });
+    await take(stream, blockOf(1, 5));
+    await cloud.revoke('gw_raw');
+    expect(await stream.ending()).toBe(revoked);
+    const next = await connect();
+    next.send({ $case: 'hello', value: helloOf({}) });
+    expect(await next.ending()).toBe(revoked);
+    expect(await take(neighbour, blockOf(1, 5))).toMatchObject({ $case: 'ack' });
+    await cloud.stop();
+    await cloud.start();
+    const later = await connect();
+    later.send({ $case: 'hello', value: helloOf({}) });
+    expect(await later.ending()).toBe(revoked);
+  });
+
+  it('is turned out, too, where another process heard of it', async () => {
+    const { stream } = await greeted();
+    const database = openSqliteFile(join(cloud.folder, 'sql', 'edge-link.sqlite'));
+    database.prepare("insert into revoked_gateways values ('gw_raw', 1)").run();
+    database.close();
+    expect(await stream.ending()).toBe(revoked);
+  });
+});

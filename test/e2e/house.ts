@@ -38,12 +38,13 @@ export interface House {
   /** An answer of the cloud for the development administrator. */
   get(path: string): Promise<Response>;
   json<T>(path: string): Promise<T>;
+  post(path: string, body: object): Promise<unknown>;
   cloudReady(): Promise<void>;
   gatewayReady(): Promise<void>;
   gatewayCli(...args: string[]): Promise<RunResult>;
   login(): Promise<{ username: string; password: string }>;
   /** Makes a claim and redeems it. */
-  enrol(): Promise<void>;
+  enrol(...options: readonly string[]): Promise<void>;
   claim(): Promise<string>;
   close(): Promise<void>;
 }
@@ -111,14 +112,15 @@ export async function prepareHouse(options: HouseOptions = {}): Promise<House> {
     line,
     get: session.get,
     json: async <T>(path: string) => (await expectOk(await session.get(path))) as T,
+    post: session.post,
     cloudReady: () => readyAt(cloud, cloudUrl),
     gatewayReady: () => readyAt(gateway, pagesUrl),
     gatewayCli: cli,
     login: session.login,
     claim,
-    async enrol() {
+    async enrol(...options) {
       const https = cloudUrl.replace('http:', 'https:');
-      const done = await cli('enroll', await claim(), '--cloud', https);
+      const done = await cli('enroll', await claim(), '--cloud', https, ...options);
       if (done.code !== 0) throw new Error(`enroll failed: ${done.stderr}`);
     },
     async close() {
@@ -242,5 +244,5 @@ export function createSession(
 async function expectOk(answer: Response): Promise<unknown> {
   const text = await answer.text();
   if (!answer.ok) throw new Error(`${answer.url} answered ${answer.status}: ${text}`);
-  return JSON.parse(text);
+  return text === '' ? undefined : JSON.parse(text);
 }

@@ -135,3 +135,23 @@ it('what was acknowledged without a cloud is delivered after a restart', async (
     return lane?.ledger?.pending === 0 && lane.lag === 0;
   });
 });
+
+it('a revoked gateway keeps what it accepts, and brings it under a new identity', async () => {
+  const { id } = (await gatewayView(house))!;
+  await house.post(`/v1/gateways/${id}/revoke`, {});
+  await eventually('it says why', async () => {
+    const answer = await fetch(`${house.pagesUrl}/v1/status`);
+    const { uplink } = (await answer.json()) as { uplink: { error?: string } };
+    return uplink.error?.includes('this gateway was revoked');
+  });
+  const device = await connectNumbered(house, 'revoked');
+  await device.publish(100);
+  await device.close();
+  expect(await latest(house, 'revoked')).toBeUndefined();
+  await house.enrol('--again');
+  await house.gateway.stop();
+  house.gateway.start();
+  await house.gatewayReady();
+  await latestValue('revoked', NUMBERED_METRIC, 100);
+  expect(await values('revoked')).toEqual(Array.from({ length: 100 }, (_, at) => at + 1));
+});

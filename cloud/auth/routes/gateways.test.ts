@@ -188,6 +188,20 @@ for (const technology of TECHNOLOGIES) {
       const unknown = '/v1/gateways/whatever/revoke';
       expect(told(await world.post(unknown, {}, admin))).toEqual([404, 'NOT_FOUND']);
     });
+
+    it('tells a revocation once, and who did it', async () => {
+      const admin = await world.signedIn({});
+      const { gatewayId } = await claimIn(world, admin);
+      const path = `/v1/gateways/${gatewayId}/revoke`;
+      expect((await world.post(path, {}, admin)).status).toBe(204);
+      expect((await world.post(path, {}, admin)).status).toBe(204);
+      const audited = async () => (await world.audited()).map(({ action }) => action);
+      await expect.poll(audited).toEqual(['gateway.revoke']);
+      const told = await world.log.read('gateway.revocations', 0, 0n, 10);
+      expect(told.map(({ key, value }) => [key, JSON.parse(String(value))])).toEqual([
+        [gatewayId, { gatewayId, site: 'site-1' }],
+      ]);
+    });
   });
 
   describe(`renewal on ${technology}`, () => {

@@ -13,6 +13,7 @@ import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import { sitesOf } from '@holdfast/shared/runtime/access-token.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type * as pki from '../../platform/certificate-authority/certificate-authority.ts';
+import type { Outbox } from '../../platform/outbox/outbox.ts';
 import { digestOf } from '../domain/digest.ts';
 import {
   type EnrolVerdict,
@@ -32,6 +33,7 @@ import {
   saveRenewal,
 } from '../store/gateways.ts';
 import type { AuthTables } from '../store/tables.ts';
+import type { Administration } from './administration.ts';
 
 const SECRET_BYTES = 32;
 
@@ -60,6 +62,8 @@ export interface GatewaysOptions {
   /** Where gateways' streams end; asked at each enrolment, as the port may be chosen late. */
   readonly grpcUrl: () => string;
   readonly nonceKey: Uint8Array;
+  readonly outbox: Outbox;
+  readonly administration: Administration;
   readonly settings: { readonly claimHours: number; readonly gatewayCertificateHours: number };
 }
 
@@ -176,20 +180,30 @@ async function renew(
   return answerOf(options, gateway, issued.certificate);
 }
 
+/** One transaction: the row, the event for whoever ends gateways' streams, and the audit row. */
 async function revokeFor(
-  { sql, runtime }: GatewaysOptions,
+  { administration, outbox, runtime }: GatewaysOptions,
   by: Principal,
   gatewayId: string,
 ): Promise<void> {
-  const outcome = await revoke(sql, {
-    gatewayId,
-    tenant: by.tenant,
-    sites: sitesOf(by),
-    revokedBy: by.subject,
-    now: runtime.clock.nowMicros(),
+  const { tenant, subject: revokedBy } = by;
+  const now = runtime.clock.nowMicros();
+  await administration.perform(by, async (tx, done) => {
+    const sites = sitesOf(by);
+    const revoked = await revoke(tx, { gatewayId, tenant, sites, revokedBy, now });
+    if (revoked.kind === 'not-found') {
+      throw new AppError('NOT_FOUND', `there is no gateway ${gatewayId}`);
+    }
+    if (revoked.kind === 'repeat') return;
+    const { site } = revoked;
+    await outbox.enqueue(tx, {
+      ...{ type: 'gateway.revoked.v1', subject: gatewayId, tenant, actor: revokedBy },
+      data: { gatewayId, site },
+    });
+    const resource = { kind: 'gateway', id: gatewayId };
+    await done({ action: 'gateway.revoke', resource }, { site });
   });
-  if (outcome === 'not-found') throw new AppError('NOT_FOUND', `there is no gateway ${gatewayId}`);
-  runtime.log.info({ gatewayId, tenant: by.tenant, by: by.subject }, 'a gateway was revoked');
+  runtime.log.info({ gatewayId, tenant, by: revokedBy }, 'a gateway was revoked');
 }
 
 function issueFor(options: GatewaysOptions, gateway: Gateway, publicKey: Uint8Array) {

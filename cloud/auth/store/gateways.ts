@@ -130,31 +130,34 @@ export interface Revocation {
   readonly now: bigint;
 }
 
+export type Revoked =
+  | { readonly kind: 'revoked' | 'repeat'; readonly site: string }
+  | { readonly kind: 'not-found' };
+
 /**
  * Confined to the tenant and sites (I10): another's gateway is not there. Revoking twice changes
  * nothing.
  */
-export function revoke(
-  sql: Sql<AuthTables>,
+export async function revoke(
+  tx: Transaction<AuthTables>,
   revocation: Revocation,
-): Promise<'revoked' | 'not-found'> {
-  return sql.transaction(async (tx) => {
-    const found = await tx
-      .selectFrom('gateways')
-      .select(['site', 'revoked_at'])
-      .where('id', '=', revocation.gatewayId)
-      .where('tenant', '=', revocation.tenant)
-      .executeTakeFirst();
-    const { sites } = revocation;
-    if (!found || (sites !== 'all' && !sites.includes(found.site))) return 'not-found';
-    if (found.revoked_at !== null) return 'revoked';
-    await tx
-      .updateTable('gateways')
-      .set({ revoked_at: revocation.now, revoked_by: revocation.revokedBy })
-      .where('id', '=', revocation.gatewayId)
-      .execute();
-    return 'revoked';
-  });
+): Promise<Revoked> {
+  const found = await tx
+    .selectFrom('gateways')
+    .select(['site', 'revoked_at'])
+    .where('id', '=', revocation.gatewayId)
+    .where('tenant', '=', revocation.tenant)
+    .executeTakeFirst();
+  const { sites } = revocation;
+  if (!found || (sites !== 'all' && !sites.includes(found.site))) return { kind: 'not-found' };
+  const { site } = found;
+  if (found.revoked_at !== null) return { kind: 'repeat', site };
+  await tx
+    .updateTable('gateways')
+    .set({ revoked_at: revocation.now, revoked_by: revocation.revokedBy })
+    .where('id', '=', revocation.gatewayId)
+    .execute();
+  return { kind: 'revoked', site };
 }
 
 function gatewayOf(row: Selectable<AuthTables['gateways']>): Gateway {

@@ -21,6 +21,7 @@ import {
 } from './gateways.ts';
 import { addGone, goneLanes, incarnationsOf, storeFence, storeTurns } from './incarnations.ts';
 import { type HeldLane, heldLanes } from './lane-positions.ts';
+import { revokedAmong } from './revocations.ts';
 import type { EdgeLinkTables } from './tables.ts';
 
 type Tx = Transaction<EdgeLinkTables>;
@@ -145,13 +146,16 @@ function sameLane(a: LaneOfIncarnation, b: LaneOfIncarnation): boolean {
   return a.incarnation === b.incarnation && a.lane === b.lane;
 }
 
+export type TurnedAway = Exclude<Greeting, { kind: 'welcome' }> | { readonly kind: 'revoked' };
+
 /**
  * What turns a Hello away whatever it says; undefined when it has to be judged. Disturbs nobody.
  */
 export async function turnedAway(
   db: Reader<EdgeLinkTables>,
   { gatewayId, incarnation, welcomesAtOpen }: TurnedAwayFacts,
-): Promise<Exclude<Greeting, { kind: 'welcome' }> | undefined> {
+): Promise<TurnedAway | undefined> {
+  if ((await revokedAmong(db, [gatewayId])).length > 0) return { kind: 'revoked' };
   if ((await welcomesOf(db, gatewayId)) !== welcomesAtOpen) return { kind: 'stale' };
   const known = (await incarnationsOf(db, gatewayId)).get(incarnation);
   if (known?.fenced) return { kind: 'fenced', reason: known.fenced };

@@ -1,5 +1,6 @@
 import type { Migration } from '@holdfast/shared/platform/sql/sql.ts';
 import type { CreateTableBuilder, Transaction } from 'kysely';
+import { inboxMigration } from '../../platform/outbox/inbox-positions.ts';
 import { outboxMigration } from '../../platform/outbox/outbox.ts';
 
 /** Runs in edge-link's own schema or file. */
@@ -13,6 +14,8 @@ export const edgeLinkMigrations: readonly Migration[] = [
     },
   },
   outboxMigration('0002-outbox'),
+  inboxMigration('0003-inbox'),
+  { id: '0004-revocations', up: createRevocations },
 ];
 
 async function createGateways(tx: Transaction<unknown>): Promise<void> {
@@ -76,6 +79,14 @@ async function createBlocks(tx: Transaction<unknown>): Promise<void> {
     .addColumn('bytes', 'blob')
     .addColumn('parked_at', 'bigint', (column) => column.notNull())
     .addPrimaryKeyConstraint('parked_blocks_key', [...LANE_KEY, 'first_sequence', 'checksum'])
+    .execute();
+}
+
+async function createRevocations(tx: Transaction<unknown>): Promise<void> {
+  await tx.schema
+    .createTable('revoked_gateways')
+    .addColumn('gateway_id', 'text', (column) => column.notNull().primaryKey())
+    .addColumn('revoked_at', 'bigint', (column) => column.notNull())
     .execute();
 }
 

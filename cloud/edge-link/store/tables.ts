@@ -1,9 +1,10 @@
 import type { Lane } from '@holdfast/shared/contracts/lanes.ts';
+import type { InboxTables } from '../../platform/outbox/inbox-positions.ts';
 import type { OutboxTables } from '../../platform/outbox/outbox.ts';
 import type { FenceReason } from '../domain/fencing.ts';
 
 /** edge-link's own tables. 64-bit integers are bigint, times are microseconds since 1970. */
-export interface EdgeLinkTables extends OutboxTables {
+export interface EdgeLinkTables extends OutboxTables, InboxTables {
   gateways: GatewaysTable;
   incarnations: IncarnationsTable;
   lane_positions: LanePositionsTable;
@@ -11,6 +12,8 @@ export interface EdgeLinkTables extends OutboxTables {
   recent_blocks: RecentBlocksTable;
   parked_blocks: ParkedBlocksTable;
   consumed_offsets: ConsumedOffsetsTable;
+  /** What `auth` says of them; a row stays for ever. */
+  revoked_gateways: { gateway_id: string; revoked_at: bigint };
 }
 
 export type GatewayState = 'connected' | 'disconnected' | 'fenced';

@@ -9,9 +9,14 @@ import type { CertificateAuthority } from '@holdfast/cloud/platform/certificate-
 import { openX509Authority } from '@holdfast/cloud/platform/certificate-authority/certificate-authority.x509.ts';
 import { issueServerCertificate } from '@holdfast/cloud/platform/certificate-authority/server-certificate.ts';
 import { openEmbeddedLog } from '@holdfast/cloud/platform/event-log/event-log.embedded.ts';
-import type { EventLog, LogEvent } from '@holdfast/cloud/platform/event-log/event-log.ts';
+import type {
+  EventLog,
+  LogEvent,
+  LogRecord,
+} from '@holdfast/cloud/platform/event-log/event-log.ts';
 import { openFileSecrets } from '@holdfast/cloud/platform/secrets/secrets.file.ts';
 import type { GatewayCredentials } from '@holdfast/edge/identity/credentials.ts';
+import { envelopeToHeaders } from '@holdfast/shared/contracts/event-envelope.ts';
 import { gatewayUri } from '@holdfast/shared/contracts/gateway-identity.ts';
 import { TOPICS, type Topic } from '@holdfast/shared/contracts/topics.ts';
 import { openSqliteSql } from '@holdfast/shared/platform/sql/sql.sqlite.ts';
@@ -29,6 +34,8 @@ export interface CloudWorld {
   /** All events of a topic, by partition and offset. */
   events(topic: Topic): Promise<LogEvent[]>;
   credentials(gatewayId: string, options?: CredentialOptions): Promise<GatewayCredentials>;
+  /** As `auth` tells it. */
+  revoke(gatewayId: string): Promise<void>;
 }
 
 export interface CredentialOptions {
@@ -90,6 +97,9 @@ export async function cloudWorld(options: CloudOptions = {}): Promise<CloudWorld
       rmSync(folder, { recursive: true, force: true });
     },
     events: (topic) => eventsOf(log, topic),
+    async revoke(gatewayId) {
+      await log?.append('gateway.revocations', [revocationOf(gatewayId, runtime)]);
+    },
     async credentials(gatewayId, { validityMs = DAY_MS, signer, trusted } = {}) {
       const issued = await issueClient(signer ?? authority, gatewayId, validityMs);
       const ca = (trusted ?? authority).certificate;
@@ -121,6 +131,24 @@ export async function issueClient(
   });
   const key = keys.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   return { key, certificate };
+}
+
+function revocationOf(gatewayId: string, { clock }: Runtime): LogRecord {
+  const headers = envelopeToHeaders({
+    specversion: '1.0',
+    id: `evt_${gatewayId}`,
+    source: 'auth',
+    type: 'gateway.revoked.v1',
+    subject: gatewayId,
+    time: new Date(clock.now()).toISOString(),
+    datacontenttype: 'application/json',
+    dataschema: 'urn:holdfast:event:gateway.revoked.v1',
+    tenant: SCOPE.tenant,
+    region: 'local',
+    sequence: '1',
+  });
+  const value = Buffer.from(JSON.stringify({ gatewayId, site: SCOPE.site }));
+  return { key: gatewayId, headers, value };
 }
 
 async function eventsOf(log: EventLog | undefined, topic: Topic): Promise<LogEvent[]> {
