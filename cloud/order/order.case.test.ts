@@ -1,8 +1,10 @@
 import { seededRandom } from '@holdfast/shared/runtime/random.ts';
 import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { ChannelEvent } from '../platform/websocket/websocket.ts';
 import { eventsOfOrders, expectBooksBalance } from './books.fixture.ts';
 import { isTerminal } from './domain/order-states.ts';
+import { ORDERS_CHANNEL } from './events/orders-channel.ts';
 import {
   CUSTOMER,
   DATABASES,
@@ -77,6 +79,24 @@ for (const { technology, title, skip } of DATABASES) {
       });
       expect(refunded.status).toBe(202);
       await comesTo(process, id, 'refunded');
+    });
+
+    it('is shown to the staff of its sites from its reservation on', async () => {
+      const process = await start();
+      const id = await process.place();
+      await comesTo(process, id, 'confirmed');
+      const partition = process.log.partitionOf('orders', id);
+      const audiences = async () =>
+        (await process.log.read('orders', partition, 0n, 100)).map(({ headers, value }) => {
+          const event = { data: JSON.parse(String(value)) } as ChannelEvent;
+          return [headers['ce_type'], ORDERS_CHANNEL.audienceOf(event).sites];
+        });
+      await expect.poll(audiences).toEqual([
+        ['order.placed.v1', []],
+        ['order.reserved.v1', ['site-1']],
+        ['order.authorised.v1', ['site-1']],
+        ['order.confirmed.v1', ['site-1']],
+      ]);
     });
 
     it('is declined without stock, and nothing is held', async () => {

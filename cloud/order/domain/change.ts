@@ -86,8 +86,9 @@ function eventsOf(order: Order): readonly OrderEvent[] {
 }
 
 function common(order: Order) {
-  const { id, customer, state } = order;
-  return { orderId: id, customer, state, total: totalOf(order) };
+  const { id, customer, state, sites } = order;
+  const total = totalOf(order);
+  return { orderId: id, customer, state, total, ...(sites.length > 0 && { sites: [...sites] }) };
 }
 
 /** The facts that move money or stock, by the name of their audit row. */

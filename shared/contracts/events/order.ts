@@ -23,6 +23,8 @@ const order = z.strictObject({
   customer: z.string(),
   state: z.enum(ORDER_STATES),
   total: moneySchema,
+  /** Where its goods lie, once they are reserved: the staff of these sites sees it. */
+  sites: z.array(z.string()).optional(),
 });
 
 /** The subject is the order. */
