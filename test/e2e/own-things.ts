@@ -42,6 +42,7 @@ export async function makeOwnThings(house: House, owners: Owners): Promise<OwnTh
     return state === 'confirmed';
   };
   await eventually('the order to be confirmed', isConfirmed, CONFIRMED_TIMEOUT_MS);
+  const { customer } = await ask<{ customer: string }>(`${url}/v1/orders/${orderId}`, boss);
   const { reservationId, paymentKey } = await partsOf(`${url}/v1/orders/${orderId}/why`, owners);
   // It leaves although it is promised.
   await post('/v1/stock/movements', { site: SITE, item: ware.item, kind: 'sale', quantity: 1 });
@@ -58,6 +59,7 @@ export async function makeOwnThings(house: House, owners: Owners): Promise<OwnTh
   const client = await post<{ id: string }>('/v1/auth/clients', { name: 'ERP', sites: [SITE] });
   const params = new Map<string, Record<string, string>>([
     ['/v1/orders/{id}', { id: orderId }],
+    ['/v1/customers/{id}', { id: customer }],
     ['/v1/payments/{key}', { key: paymentKey }],
     ['/v1/products/{id}', { id: ware.productId, name: 'front.png' }],
     ['/v1/stock/discrepancies/{id}', { id: discrepancies.items[0]!.id }],

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { checkedApp } from '../../platform/http/document.fixture.ts';
 import {
   type Asked,
+  CUSTOMER,
   dropPlace,
   newPlace,
   OPERATOR,
@@ -12,7 +13,6 @@ import {
   SAMPLE_BODY,
 } from '../order.fixture.ts';
 import { MemoryPeers } from '../peers.fixture.ts';
-import { erasePerson } from '../store/orders.ts';
 
 const STRANGER = 'customer@dev/usr_2';
 const OTHER_TENANT = 'administrator@other/usr_3';
@@ -137,11 +137,25 @@ describe('reading orders', () => {
   });
 
   it('shows no address that was erased, and keeps the order', async () => {
-    const { body } = await post(SAMPLE_BODY, 'six');
-    await confirmed(body.id);
-    expect(await erasePerson(shop.sql, { tenant: 'dev', customer: 'usr_1' })).toBe(1);
-    const found = await send({ path: `/v1/orders/${body.id}` });
-    expect(found.body).toMatchObject({ id: body.id, shippingAddress: null });
+    const [ended, open] = [await post(SAMPLE_BODY, 'six'), await post(SAMPLE_BODY, 'seven')];
+    for (const { body } of [ended, open]) await confirmed(body.id);
+    const shipping = `/v1/orders/${ended.body.id}/shipments`;
+    await send({ method: 'POST', path: shipping, token: OPERATOR, key: 'ship' });
+    await vi.waitFor(async () => {
+      const { body } = await send({ path: `/v1/orders/${ended.body.id}` });
+      expect(body.state).toBe('fulfilled');
+    });
+    const erase = (token: string, id = 'usr_1') =>
+      send({ method: 'POST', path: `/v1/customers/${id}/erase`, token });
+    for (const token of [STRANGER, OTHER_TENANT]) expect((await erase(token)).status).toBe(404);
+    expect((await erase(OPERATOR)).status).toBe(403);
+    expect((await erase('administrator@dev/usr_9', 'usr_7')).status).toBe(404);
+    expect((await erase(CUSTOMER)).body).toEqual({ erased: 1, kept: 1 });
+    expect((await erase('administrator@dev/usr_9')).body).toEqual({ erased: 0, kept: 1 });
+    const found = await send({ path: `/v1/orders/${ended.body.id}` });
+    expect(found.body).toMatchObject({ id: ended.body.id, shippingAddress: null });
+    const kept = await send({ path: `/v1/orders/${open.body.id}` });
+    expect(kept.body.shippingAddress).toEqual(SAMPLE_BODY.shippingAddress);
   });
 });
 

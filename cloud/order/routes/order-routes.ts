@@ -17,6 +17,7 @@ import { findOrderWithAddress, listOrders } from '../store/orders.ts';
 import type { OrderTables } from '../store/tables.ts';
 import { authorise, scopeOf } from './access.ts';
 import { cancel, existing, refund, ship } from './change-order.ts';
+import { addErasure } from './erase-customer.ts';
 import { place } from './place-order.ts';
 import {
   listQuery,
@@ -63,6 +64,7 @@ export function addOrderRoutes(api: Api, deps: OrderRouteDeps): void {
   addReading(api, deps);
   addWhy(api, deps);
   addChanges(api, deps);
+  addErasure(api, deps);
 }
 
 function addPlacing(api: Api, deps: OrderRouteDeps): void {

@@ -1,7 +1,9 @@
 import type { OrderState } from '@holdfast/shared/contracts/events/order.ts';
 import type { Reader, Sql } from '@holdfast/shared/platform/sql/sql.ts';
+import type { Transaction } from 'kysely';
 import type { HistoryEntry, HistoryRow } from '../domain/history.ts';
 import type { Order } from '../domain/order.ts';
+import { TERMINAL_STATES } from '../domain/order-states.ts';
 import { orderOf, sitePattern } from './order-rows.ts';
 import type { Address } from './place.ts';
 import type { OrderTables } from './tables.ts';
@@ -75,19 +77,39 @@ export function historyOf(sql: Sql<OrderTables>, id: string): Promise<readonly H
   });
 }
 
-/** A person's data goes, their orders stay; how many addresses were erased. */
-export function erasePerson(
-  sql: Sql<OrderTables>,
+export interface Erased {
+  /** Addresses that are gone. */
+  readonly erased: number;
+  /** Of orders that have not ended: where would they go without one? */
+  readonly kept: number;
+  /** Whether there is an order of this customer at all. */
+  readonly isKnown: boolean;
+}
+
+/** A person's data goes, their orders stay. */
+export async function erasePerson(
+  tx: Transaction<OrderTables>,
   { tenant, customer }: { readonly tenant: string; readonly customer: string },
-): Promise<number> {
-  return sql.transaction(async (tx) => {
-    const erased = await tx
-      .deleteFrom('order_addresses')
-      .where('tenant', '=', tenant)
-      .where('customer', '=', customer)
-      .executeTakeFirst();
-    return Number(erased.numDeletedRows);
-  });
+): Promise<Erased> {
+  const own = tx
+    .selectFrom('orders')
+    .select('id')
+    .where('tenant', '=', tenant)
+    .where('customer', '=', customer);
+  const any = await own.limit(1).executeTakeFirst();
+  const { numDeletedRows } = await tx
+    .deleteFrom('order_addresses')
+    .where('tenant', '=', tenant)
+    .where('customer', '=', customer)
+    .where('order_id', 'in', own.where('state', 'in', [...TERMINAL_STATES]))
+    .executeTakeFirst();
+  const { kept } = await tx
+    .selectFrom('order_addresses')
+    .select(({ fn }) => fn.countAll<bigint>().as('kept'))
+    .where('tenant', '=', tenant)
+    .where('customer', '=', customer)
+    .executeTakeFirstOrThrow();
+  return { erased: Number(numDeletedRows), kept: Number(kept), isKnown: any !== undefined };
 }
 
 async function addressOf(db: Reader<OrderTables>, id: string): Promise<Address | undefined> {
