@@ -1,6 +1,7 @@
 import type { Lane } from '@holdfast/shared/contracts/lanes.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
+import { Contradiction } from './block-at-hand.ts';
 import type {
   AcceptedMessage,
   AppendOutcome,
@@ -114,7 +115,14 @@ export class LastingBuffer implements GatewayBuffer {
   }
 
   async read(head: BlockHead): ReturnType<GatewayBuffer['read']> {
-    return this.#well.read(head);
+    const inner = this.#well;
+    try {
+      return await inner.read(head);
+    } catch (cause) {
+      const isFault = cause instanceof Contradiction && inner === this.#inner;
+      if (isFault && !this.#fault && !this.#isClosed) this.#recover('salvage', cause);
+      throw cause;
+    }
   }
 
   async acknowledge(...what: Parameters<GatewayBuffer['acknowledge']>): Promise<void> {

@@ -11,7 +11,7 @@ import {
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { Module } from '@holdfast/shared/runtime/modules.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
-import { describe, describeRange, isAsCut, unknownBlock } from './block-at-hand.ts';
+import { blockAtHand, describe, describeRange, unknownBlock } from './block-at-hand.ts';
 import { BlockCutter } from './block-cutter.ts';
 import type {
   AcceptedMessage,
@@ -42,7 +42,6 @@ import { type BufferOnStore, LastingBuffer } from './lasting-buffer.ts';
 import { ReceiveClock } from './receive-clock.ts';
 import { BoundedDisk } from './retention/bounded-disk.ts';
 import type { Volume } from './retention/volume.ts';
-import { isIntact } from './sealing.ts';
 import { SpaceReturn } from './space-return.ts';
 import type { StoreWriter } from './store-writer.ts';
 
@@ -229,9 +228,9 @@ class StoredBuffer implements BufferOnStore {
     this.#assertOpen();
     const stream = this.#find(head.incarnation, head.lane);
     if (stream) await this.#disk.handOut(stream, head.range);
-    const block = stream && this.#readOrDamaged(stream, head.range.first);
-    if (!stream || !block || !isAsCut(block, head)) throw unknownBlock(head);
-    if (block !== 'damaged' && isIntact(block)) return block;
+    const block = stream && blockAtHand(this.#reads, stream.id, head);
+    if (!stream || !block) throw unknownBlock(head);
+    if (block !== 'damaged') return block;
     await this.#change(() => this.#damaged(stream, head.range));
     throw new AppError('STORE_DAMAGED', `${describe(head)} is damaged and was set aside`);
   }
@@ -319,15 +318,6 @@ class StoredBuffer implements BufferOnStore {
       // The failure is this caller's alone; the next one only waits.
     });
     return done;
-  }
-
-  #readOrDamaged(stream: LaneStream, first: bigint): Block | 'damaged' | undefined {
-    try {
-      return this.#reads.block(stream.id, first);
-    } catch (cause) {
-      if (cause instanceof AppError && cause.code === 'STORE_DAMAGED') return 'damaged';
-      throw cause;
-    }
   }
 
   #damaged(stream: LaneStream, range: SequenceRange): Promise<void> {
