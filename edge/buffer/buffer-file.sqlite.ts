@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import {
@@ -6,7 +7,7 @@ import {
   isCorrupt,
   sqliteCode,
 } from '@holdfast/shared/runtime/sqlite.ts';
-import { openBufferPages } from './buffer-pages.sqlite.ts';
+import { openBufferPages, openBufferPagesReadonly } from './buffer-pages.sqlite.ts';
 import { bufferOnDisk } from './buffer-reader.sqlite.ts';
 import { checkFormat, createBuffer, incarnationOf, tableCount } from './buffer-schema.sqlite.ts';
 import { sqliteBufferStore } from './buffer-store.sqlite.ts';
@@ -32,14 +33,13 @@ export function openBufferStore(
 ): OpenedStore {
   const resumed = resumeSalvage(path, runtime);
   try {
-    if (resumed === undefined) checkNothingIsGone(path);
-    const opened = openOrCreate(path, runtime, { ...options, isSalvaged: resumed !== undefined });
-    return { ...opened, quarantined: resumed };
+    if (resumed === undefined) checkNothingIsGone(path, runtime);
+    return { ...openOrCreate(path, runtime, options), quarantined: resumed };
   } catch (cause) {
     if (!isDamage(cause)) throw cause;
     runtime.log.error({ err: cause }, 'the buffer is damaged: what is readable is salvaged');
     const quarantined = salvageBuffer(path, runtime);
-    return { ...openOrCreate(path, runtime, { ...options, isSalvaged: true }), quarantined };
+    return { ...openOrCreate(path, runtime, options), quarantined };
   }
 }
 
@@ -69,9 +69,23 @@ function syncAll(path: string): void {
   }
 }
 
-function checkNothingIsGone(path: string): void {
+/**
+ * Through a connection that cannot write: whoever may tidies the log when it goes, and with it the
+ * frames of a last transaction whose end is missing, from which a salvage still takes rows.
+ */
+function checkNothingIsGone(path: string, runtime: Runtime): void {
   const damage = logDamage(path);
   if (damage !== undefined) throw new AppError('STORE_DAMAGED', damage);
+  const isEmpty = (statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0;
+  if (isEmpty) return;
+  const database = openBufferPagesReadonly(path);
+  try {
+    if (tableCount(database) === 0n) return;
+    checkFormat(database, path);
+    judgePositions(database, path, runtime);
+  } finally {
+    database.close();
+  }
 }
 
 /** Damaged, cut off, or unreadable where the disk itself fails. */
@@ -98,7 +112,7 @@ export interface BufferFileOptions {
 function openOrCreate(
   path: string,
   runtime: Runtime,
-  { writes = 'inline', isSalvaged }: BufferFileOptions & { isSalvaged: boolean },
+  { writes = 'inline' }: BufferFileOptions,
 ): Omit<OpenedStore, 'quarantined'> {
   const database = openBufferPages(path);
   try {
@@ -108,7 +122,6 @@ function openOrCreate(
     }
     checkFormat(database, path);
     assertDurable(database);
-    if (!isSalvaged) judgePositions(database, path, runtime);
     const core = sqliteBufferStore(database, incarnationOf(database, path), runtime);
     const store = writes === 'inline' ? markedStore(core, path) : core;
     const { incarnation } = store;

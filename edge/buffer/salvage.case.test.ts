@@ -172,6 +172,18 @@ describe('a write-ahead log', () => {
     expect(await pendingTexts(after)).toEqual(texts(11, 60));
   });
 
+  it('that lost its end is kept as it was, with what is left of its last commit', async () => {
+    await fill(place, { killed: true });
+    const log = `${place.file}-wal`;
+    truncateSync(log, statSync(log).size - 100);
+    const { size } = statSync(log);
+    const after = open();
+    const [kept] = bufferOnDisk(place.file).quarantined();
+    expect(statSync(`${kept!.file}-wal`).size).toBe(size);
+    const { accepted, delivered, damaged, pending } = telemetry(after);
+    expect({ accepted, sum: delivered + damaged + pending }).toEqual({ accepted: 60, sum: 60 });
+  });
+
   it('that is torn at its end, as a power cut leaves it, is none', async () => {
     const before = await fill(place, { killed: true });
     const log = `${place.file}-wal`;
