@@ -172,6 +172,16 @@ describe('a write-ahead log', () => {
     expect(await pendingTexts(after)).toEqual(texts(11, 60));
   });
 
+  it('whose header and first frames are noise gives back what is behind them', async () => {
+    await fill(place, { killed: true });
+    const noise = Buffer.from(Array.from({ length: 5_000 }, (_, at) => (at * 97 + 13) & 0xff));
+    overwrite(`${place.file}-wal`, 0, noise);
+    const after = open();
+    const { accepted, delivered, damaged, pending } = telemetry(after);
+    expect({ accepted, sum: delivered + damaged + pending }).toEqual({ accepted: 60, sum: 60 });
+    expect(pending).toBeGreaterThan(30);
+  });
+
   it('that lost its end is kept as it was, with what is left of its last commit', async () => {
     await fill(place, { killed: true });
     const log = `${place.file}-wal`;

@@ -6,7 +6,7 @@ import { plantedTests } from './planted-tests.ts';
 const CYCLES = Number(process.env['HOLDFAST_TORTURE_CYCLES'] ?? 6);
 const SEED = Number(process.env['HOLDFAST_SEED'] ?? 20_261);
 /** A fault must meet the planted bug. */
-const PLANTED_CYCLES_MAX = 24;
+const PLANTED_CYCLES_MAX = 60;
 const TIMEOUT_MS = 120_000;
 
 const run = (options: { seed: number; cycles: number; plant?: DamagePlant }) =>

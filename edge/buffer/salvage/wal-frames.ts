@@ -98,13 +98,14 @@ class FrameChain {
 
   take(frame: DataView, offset: number): void {
     const salt = saltAt(frame, 8);
-    this.#salt ??= salt;
-    const isOurs = salt === this.#salt;
     const { isBigEndian, pageBytes } = this.#shape;
     const head = sumOf(frame, { from: 0, to: 8, isBigEndian, seed: this.#seed });
     const to = FRAME_HEADER_BYTES + pageBytes;
     const sum = sumOf(frame, { from: FRAME_HEADER_BYTES, to, isBigEndian, seed: head });
-    const isWhole = isOurs && matches(frame, 16, sum);
+    const isSum = matches(frame, 16, sum);
+    // Where the header does not say it: of the first frame that goes on from the one before it.
+    if (isSum) this.#salt ??= salt;
+    const isWhole = isSum && salt === this.#salt;
     this.#seed = sumAt(frame, 16);
     if (isWhole) this.#takeWhole(frame, offset);
     // Behind the end lie frames of an earlier generation: they are none of this log.
