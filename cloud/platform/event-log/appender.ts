@@ -23,9 +23,15 @@ export interface AppenderOptions {
   readonly file: TopicFile;
   readonly world: LogWorld;
   readonly writer: LogWriter;
-  /** Told of each commit, before its callers are: where its records are. */
-  readonly onCommitted: (positions: readonly LogPosition[]) => void;
+  /** Told of each commit, before its callers are. */
+  readonly onCommitted: OnCommitted;
 }
+
+/** Where the records of one commit are. */
+export type OnCommitted = (
+  positions: readonly LogPosition[],
+  records: readonly LogRecord[],
+) => void;
 
 /**
  * Group commit: the appends of one turn of the event loop share one transaction and its sync, and
@@ -84,7 +90,7 @@ export class Appender {
       return;
     }
     if (positions) {
-      onCommitted(positions);
+      onCommitted(positions, records);
       this.#resolve(group, positions);
     } else this.#retryLater();
   }

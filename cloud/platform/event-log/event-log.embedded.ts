@@ -9,7 +9,7 @@ import { assert } from '@holdfast/shared/lib/assert.ts';
 import { withDeadline } from '@holdfast/shared/runtime/clock.ts';
 import { ensureFolder } from '@holdfast/shared/runtime/files.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
-import { Appender } from './appender.ts';
+import { Appender, type OnCommitted } from './appender.ts';
 import type {
   EventLog,
   LogEvent,
@@ -124,7 +124,7 @@ class EmbeddedLog implements EventLog {
   watch(name: Topic, onAppended: OnAppended): () => void {
     const { file, watchers } = this.#topic(name);
     // One for each call: the same function may watch twice.
-    const notify: OnAppended = (partitions) => onAppended(partitions);
+    const notify: OnAppended = (ends) => onAppended(ends);
     const watcher = { file, notify };
     watchers.add(notify);
     this.#peers.watch(watcher);
@@ -240,11 +240,13 @@ class EmbeddedLog implements EventLog {
       partitionCount: definition.partitionCount,
       compacted: definition.retention.kind === 'compact',
     });
-    const onCommitted = (positions: readonly LogPosition[]): void => {
+    const onCommitted: OnCommitted = (positions, records) => {
+      file.appended(positions, records);
       if (subscriptions.size + watchers.size === 0) return;
-      const partitions = new Set(positions.map(({ partition }) => partition));
-      for (const subscription of subscriptions) subscription.notify(partitions);
-      for (const watcher of watchers) watcher(partitions);
+      // Ascending: the last of a partition stays.
+      const ends = new Map(positions.map(({ partition, offset }) => [partition, offset + 1n]));
+      for (const subscription of subscriptions) subscription.notify(ends);
+      for (const watcher of watchers) watcher(ends);
     };
     const appender = new Appender({ file, world: this.#world, writer: this.#writer, onCommitted });
     const topic = { definition, file, appender, subscriptions, watchers };

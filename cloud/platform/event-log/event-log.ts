@@ -60,8 +60,8 @@ export interface EventLog {
   close(): Promise<void>;
 }
 
-/** In these partitions; in any when none is named. */
-export type OnAppended = (partitions?: ReadonlySet<number>) => void;
+/** In these partitions, up to these offsets; anywhere when none is named. */
+export type OnAppended = (ends?: ReadonlyMap<number, bigint>) => void;
 
 export interface LogPosition {
   readonly partition: number;

@@ -110,6 +110,34 @@ describe('the compaction', () => {
   });
 });
 
+describe('what is new', () => {
+  it('is what other processes append, not what this one did', () => {
+    const [ours, written, theirs] = [open(), open(), open()];
+    const append = (...keys: string[]): void => {
+      const records = keys.map((key) => record(key));
+      ours.appended(written.append(records, 1)!, records);
+    };
+    expect(ours.changed()).toBe(false);
+    append('a', 'b');
+    append('c');
+    expect(ours.changed()).toBe(false);
+    theirs.append([record('d')], 1);
+    expect(ours.changed()).toBe(true);
+    expect(ours.changed()).toBe(false);
+    append('e');
+    expect(ours.changed()).toBe(false);
+    // Theirs lies between ours, and ours were told before anybody looked.
+    theirs.append([record('f')], 1);
+    append('g');
+    append('h');
+    expect(ours.changed()).toBe(true);
+    append('i');
+    expect(ours.changed()).toBe(false);
+    expect(open().changed()).toBe(false);
+    expect(keysOf(ours).toSorted()).toEqual([...'abcdefghi']);
+  });
+});
+
 describe('the file', () => {
   it('refuses another partition count: keys would move', () => {
     open().close();

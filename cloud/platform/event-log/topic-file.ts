@@ -5,6 +5,7 @@ import { noSteps, type Steps } from '@holdfast/shared/runtime/steps.ts';
 import type { LogEvent, LogPosition, LogRecord } from './event-log.ts';
 import { partitionOfKey } from './partition-of-key.ts';
 import { openTopicStatements, type TopicStatements } from './topic-statements.ts';
+import { TopicTail } from './topic-tail.ts';
 
 /** A batch of events in memory: what one read returns at most. Larger than any event. */
 export const BATCH_BYTES_MAX = 4 * 1024 * 1024;
@@ -48,15 +49,20 @@ export class TopicFile {
   readonly partitionCount: number;
   readonly options: TopicFileOptions;
   readonly #steps: Steps;
+  readonly #tail: TopicTail;
   #statements: TopicStatements | undefined;
   #dataVersion: bigint | undefined;
+  /** Nobody has to be told of an event up to this one any more. */
+  #lastKnown: bigint;
 
   constructor(options: TopicFileOptions, steps: Steps = noSteps) {
     this.topic = options.topic;
     this.partitionCount = options.partitionCount;
     this.options = options;
     this.#steps = steps;
+    this.#tail = new TopicTail(options.topic);
     this.#dataVersion = this.#open().dataVersion.get();
+    this.#lastKnown = this.#last();
   }
 
   /**
@@ -84,6 +90,8 @@ export class TopicFile {
    * end.
    */
   read(partition: number, from: bigint, limit: number): LogEvent[] {
+    const tail = this.#tail.read(partition, from, limit);
+    if (tail.length > 0) return tail;
     const { topic } = this;
     const events: LogEvent[] = [];
     let bytes = 0;
@@ -102,14 +110,25 @@ export class TopicFile {
     return newest === null ? 0n : newest + 1n;
   }
 
+  /** One append of this process stored these, one after the other, and whoever watches is told. */
+  appended(positions: readonly LogPosition[], records: readonly LogRecord[]): void {
+    this.#tail.add(positions, records);
+    const first = positions[0]!.offset;
+    // With another process's events in between, the next look tells of those and of these.
+    if (first === this.#lastKnown + 1n) this.#lastKnown = positions.at(-1)!.offset;
+  }
+
   /**
-   * True when another process changed the file since the last call. Costs a look into shared
-   * memory.
+   * True when there are events of which nobody here was told: another process's. While nothing is
+   * written it costs a look into shared memory.
    */
   changed(): boolean {
     const version = this.#open().dataVersion.get();
-    const changed = version !== this.#dataVersion;
+    if (version === this.#dataVersion) return false;
     this.#dataVersion = version;
+    const last = this.#last();
+    const changed = last > this.#lastKnown;
+    if (changed) this.#lastKnown = last;
     return changed;
   }
 
@@ -149,6 +168,10 @@ export class TopicFile {
   close(): void {
     this.#statements?.database.close();
     this.#statements = undefined;
+  }
+
+  #last(): bigint {
+    return this.#open().last.get() ?? 0n;
   }
 
   #open(): TopicStatements {

@@ -100,6 +100,7 @@ function prepareStatements(database: Database) {
     newest: database
       .prepare<[number], bigint | null>('select max(id) from events where partition = ?')
       .pluck(),
+    last: database.prepare<[], bigint | null>('select max(id) from events').pluck(),
     // The length of a blob is in its row's head: it costs no look at the value.
     oldest: database.prepare<[bigint, number], AgedRow>(
       `select id, partition, at_ms as atMs, length(value) as bytes from events

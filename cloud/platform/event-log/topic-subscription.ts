@@ -63,9 +63,9 @@ export class TopicSubscription {
   }
 
   /** There may be new events in these partitions; in any when none is named. */
-  notify(partitions?: ReadonlySet<number>): void {
+  notify(ends?: ReadonlyMap<number, bigint>): void {
     for (const [partition, consumer] of this.#consumers) {
-      if (!partitions || partitions.has(partition)) consumer.notify();
+      if (!ends || ends.has(partition)) consumer.notify();
     }
   }
 

@@ -5,6 +5,8 @@ import type { EventLog, LogEvent } from '../event-log/event-log.ts';
 
 const RETRY_MS = 1_000;
 const BATCH_EVENTS_MAX = 500;
+/** Larger than any offset: read until nothing comes. */
+const UNKNOWN_END = 2n ** 63n;
 
 /**
  * The tail of a topic, read without a consumer group: every process sees every event, and nothing
@@ -40,8 +42,8 @@ class Feed implements TopicFeed {
   readonly #partitions: readonly number[];
   readonly #positions: bigint[];
   readonly #stopping = new AbortController();
-  /** Where something new may be. */
-  readonly #due = new Set<number>();
+  /** Where something new may be, and up to which offset. */
+  readonly #due = new Map<number, bigint>();
   #wake: (() => void) | undefined;
   #lookers = 0;
   #opening: Promise<void> | undefined;
@@ -93,8 +95,10 @@ class Feed implements TopicFeed {
   async #open(): Promise<void> {
     const { log, topic } = this.#options;
     // Before the ends are asked for: nothing comes in between.
-    const unwatch = log.watch(topic, (changed) => {
-      for (const each of changed ?? this.#partitions) this.#due.add(each);
+    const unwatch = log.watch(topic, (ends) => {
+      for (const each of this.#partitions) {
+        if (!ends || ends.has(each)) this.#mark(each, ends?.get(each) ?? UNKNOWN_END);
+      }
       this.#wake?.();
     });
     try {
@@ -125,29 +129,32 @@ class Feed implements TopicFeed {
     const due = [...this.#due];
     this.#due.clear();
     try {
-      const counts = await Promise.all(due.map((each) => this.#advance(each)));
-      for (const [at, count] of counts.entries()) {
-        // Only an empty read is the end: one of less than was asked for may be full of bytes.
-        if (count > 0) this.#due.add(due[at]!);
-      }
+      await Promise.all(due.map(([each, end]) => this.#advance(each, end)));
     } catch (error) {
       if (signal.aborted) return;
       // Nothing is lost: the same positions are read again.
-      for (const each of due) this.#due.add(each);
+      for (const [each, end] of due) this.#mark(each, end);
       runtime.log.warn({ err: error, topic }, 'cannot read the log');
       await runtime.clock.sleep(RETRY_MS, signal).then(noop, noop);
     }
   }
 
-  async #advance(partition: number): Promise<number> {
+  #mark(partition: number, end: bigint): void {
+    const known = this.#due.get(partition) ?? 0n;
+    this.#due.set(partition, known > end ? known : end);
+  }
+
+  async #advance(partition: number, end: bigint): Promise<void> {
     const { log, topic, onEvent } = this.#options;
     const from = this.#positions[partition]!;
+    if (from >= end) return;
     const events = await log.read(topic, partition, from, BATCH_EVENTS_MAX);
     for (const event of events) {
       this.#positions[partition] = event.offset + 1n;
       onEvent(event);
     }
-    return events.length;
+    // One of less than was asked for may be full of bytes.
+    if (events.length > 0 && this.#positions[partition]! < end) this.#mark(partition, end);
   }
 }
 
