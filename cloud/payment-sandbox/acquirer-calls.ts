@@ -26,6 +26,7 @@ const operationSchema = z.object({
   token: token.refine((value) => !looksLikeCardNumber(value)),
 });
 const querySchema = z.object({ merchantReference: id, operationId: id });
+const tokenSchema = z.object({ token: z.string() });
 const daySchema = z.object({
   day: z.string().regex(/^\d{4}-\d{2}-\d{2}$/),
   after: z.string().max(210).optional(),
@@ -52,7 +53,7 @@ export interface CallDeps {
 /** Answers each call of the WSDL, as well or as badly as it was told to. */
 export function createCalls(deps: CallDeps) {
   return async (name: CallName, request: unknown, context: CallContext): Promise<Reply> => {
-    const tokenOf = z.object({ token: z.string() }).safeParse(request).data?.token ?? '';
+    const tokenOf = tokenSchema.safeParse(request).data?.token ?? '';
     const conduct = CONDUCTS[deps.behaviours.take(name, tokenOf) ?? 'obey'];
     context.delivery = conduct.delivery;
     if (conduct.effect === 'none') return fault('retryable', 'try_again');

@@ -48,8 +48,10 @@ export const stockMessageSchema = z.discriminatedUnion('kind', [
 ]);
 export type StockMessage = z.infer<typeof stockMessageSchema>;
 
+const itemSchema = z.object({ item: name });
+
 /** Of a message that cannot be read as a whole: the item, when that much can be told. */
 export function itemOf(message: unknown): string | undefined {
-  const found = z.object({ item: name }).safeParse(message);
+  const found = itemSchema.safeParse(message);
   return found.success ? found.data.item : undefined;
 }

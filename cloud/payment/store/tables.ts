@@ -122,7 +122,7 @@ async function createAttempts(tx: Tx): Promise<void> {
   await tx.schema
     .createIndex('attempts_by_payment')
     .on('attempts')
-    .columns(['payment_key', 'started_at'])
+    .columns(['payment_key', 'started_at', 'attempt_id'])
     .execute();
 }
 

@@ -73,7 +73,10 @@ function exchange(
   };
   const timer = clock.after(timeoutMs, () => finish(new Error(`no answer in ${timeoutMs} ms`)));
   sent.on('error', (error) => finish(error));
-  sent.on('close', () => finish(new Error('the connection closed before the answer')));
+  sent.on('close', () => {
+    // Also after each answer: an error is made only when it is told.
+    if (!isOver) finish(new Error('the connection closed before the answer'));
+  });
   sent.on('response', (response) => collect(response, finish));
 }
 

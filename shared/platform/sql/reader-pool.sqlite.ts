@@ -8,8 +8,19 @@ const READERS_MAX = 4;
 const WAITING_MAX = 10_000;
 const WAIT_MS_MAX = 30_000;
 
+interface Reader {
+  readonly database: Database;
+  /** Prepared once: they are run with each read. */
+  readonly begin: Control;
+  readonly rollback: Control;
+}
+
+interface Control {
+  run(): unknown;
+}
+
 interface Waiting {
-  readonly resolve: (database: Database) => void;
+  readonly resolve: (reader: Reader) => void;
   readonly timer: Timer;
 }
 
@@ -20,8 +31,8 @@ interface Waiting {
 export class ReaderPool {
   readonly #open: () => Database;
   readonly #clock: Clock;
-  readonly #all: Database[] = [];
-  readonly #idle: Database[] = [];
+  readonly #all: Reader[] = [];
+  readonly #idle: Reader[] = [];
   readonly #waiting: Waiting[] = [];
 
   constructor(open: () => Database, clock: Clock) {
@@ -31,30 +42,31 @@ export class ReaderPool {
 
   /** Runs the body on one state of the file: the last commit before its first statement. */
   async read<T>(body: (database: Database) => Promise<T>): Promise<T> {
-    const database = await this.#take();
+    const reader = await this.#take();
+    const { database } = reader;
     try {
-      database.exec('BEGIN');
+      reader.begin.run();
       return await body(database);
     } catch (cause) {
       throw sqliteFailure(cause);
     } finally {
       // Nothing was written, so there is nothing that a commit could keep.
-      if (database.inTransaction) database.exec('ROLLBACK');
-      this.#give(database);
+      if (database.inTransaction) reader.rollback.run();
+      this.#give(reader);
     }
   }
 
   close(): void {
-    for (const database of this.#all) database.close();
+    for (const { database } of this.#all) database.close();
   }
 
-  #take(): Promise<Database> {
+  #take(): Promise<Reader> {
     const idle = this.#idle.pop();
     if (idle) return Promise.resolve(idle);
     if (this.#all.length < READERS_MAX) {
-      const database = this.#open();
-      this.#all.push(database);
-      return Promise.resolve(database);
+      const reader = readerOf(this.#open());
+      this.#all.push(reader);
+      return Promise.resolve(reader);
     }
     if (this.#waiting.length >= WAITING_MAX) return Promise.reject(busy());
     return new Promise((resolve, reject) => {
@@ -67,15 +79,23 @@ export class ReaderPool {
     });
   }
 
-  #give(database: Database): void {
+  #give(reader: Reader): void {
     const next = this.#waiting.shift();
     if (!next) {
-      this.#idle.push(database);
+      this.#idle.push(reader);
       return;
     }
     next.timer.cancel();
-    next.resolve(database);
+    next.resolve(reader);
   }
+}
+
+function readerOf(database: Database): Reader {
+  return {
+    database,
+    begin: database.prepare('BEGIN'),
+    rollback: database.prepare('ROLLBACK'),
+  };
 }
 
 function busy(): AppError {

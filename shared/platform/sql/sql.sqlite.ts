@@ -69,6 +69,8 @@ function openEngine(path: string, options: SqliteSqlOptions): Engine {
   const write = statements(writer);
   const readers = new ReaderPool(() => open(path, { readonly: true }), rt.clock);
   const reading = new WeakMap<Database, Execute>();
+  // Prepared once: it is asked with each read.
+  const dataVersion = writer.prepare('pragma data_version').pluck();
   const sync = new SharedSync(openSync(writer), rt.clock);
   const group = new GroupCommit({
     database: writer,
@@ -81,7 +83,7 @@ function openEngine(path: string, options: SqliteSqlOptions): Engine {
   let known: bigint | undefined;
   /** A power cut must not take back what a reader was shown, whoever committed it. */
   const seenIsDurable = async (): Promise<void> => {
-    const version = commitsOfOthers(writer);
+    const version = commitsOfOthers(dataVersion);
     if (version !== undefined && version === known) return group.durable();
     await sync.join();
     known = version;
@@ -109,9 +111,9 @@ function openEngine(path: string, options: SqliteSqlOptions): Engine {
 }
 
 /** Changes with each commit by another process; undefined when one is just changing the file. */
-function commitsOfOthers(writer: Database): bigint | undefined {
+function commitsOfOthers(dataVersion: { get(): unknown }): bigint | undefined {
   try {
-    return writer.pragma('data_version', { simple: true }) as bigint;
+    return dataVersion.get() as bigint;
   } catch (cause) {
     if (isBusy(cause)) return undefined;
     throw sqliteFailure(cause);
