@@ -148,6 +148,19 @@ function watchCases(bench: LogBench): void {
     expect(told).toEqual([]);
   });
 
+  it('goes on when one who watches throws: the append resolves, and others are told', async () => {
+    const log = await bench.open();
+    log.watch(TOPIC, () => {
+      throw new Error('a watcher that fails');
+    });
+    let told = 0;
+    log.watch(TOPIC, () => told++);
+    await log.append(TOPIC, [record('a', 'first')]);
+    await log.append(TOPIC, [record('a', 'second')]);
+    expect(told).toBeGreaterThanOrEqual(2);
+    expect(await readAll(log)).toEqual(['first', 'second']);
+  });
+
   it('tells nothing of the log once that is closed, and looks at its files no more', async () => {
     const log = await bench.open();
     let told = 0;

@@ -124,7 +124,13 @@ class EmbeddedLog implements EventLog {
   watch(name: Topic, onAppended: OnAppended): () => void {
     const { file, watchers } = this.#topic(name);
     // One for each call: the same function may watch twice.
-    const notify: OnAppended = (ends) => onAppended(ends);
+    const notify: OnAppended = (ends) => {
+      try {
+        onAppended(ends);
+      } catch (cause) {
+        this.#world.log.error({ err: cause, topic: name }, 'a watcher of the log failed');
+      }
+    };
     const watcher = { file, notify };
     watchers.add(notify);
     this.#peers.watch(watcher);

@@ -43,7 +43,8 @@ export interface LogEvent extends LogRecord {
  * - Events older than the topic's retention MAY be gone; of a compacted topic the last event of
  *   each key MUST remain.
  * - A watcher is told after each append of its topic, at once of this process's and soon of another
- *   one's; it MAY be told when nothing is new. What it reads by then has the new events.
+ *   one's; it MAY be told when nothing is new. What it reads by then has the new events. One that
+ *   throws harms neither the append nor another watcher.
  * - Several processes of one machine MAY open the same log.
  * - After `close`, every call throws UNAVAILABLE; running handlers are waited for, with a deadline.
  */
