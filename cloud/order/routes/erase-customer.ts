@@ -24,9 +24,7 @@ export function addErasure(api: Api, deps: OrderRouteDeps): void {
       path: '/v1/customers/{id}/erase',
       tag: 'order',
       summary: 'Erase what is personal in the ended orders of a customer; again changes nothing',
-      description:
-        'Orders, books and audit rows stay: they name people by id only. The answer kept for ' +
-        'a repeat of `POST /v1/orders` goes by itself, a day after it.',
+      description: 'Orders, books and audit rows stay: they name people by id only.',
       caller: ['customer', 'administrator'],
       params: z.strictObject({ id: z.string().min(1).max(ID_CHARS_MAX) }),
       answers: { 200: { description: 'What is gone, and what is not yet.', body: erasedSchema } },

@@ -1,4 +1,6 @@
+import { inspect } from 'node:util';
 import { TOPICS } from '@holdfast/shared/contracts/topics.ts';
+import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { checkedApp } from '../../platform/http/document.fixture.ts';
 import {
@@ -38,6 +40,17 @@ afterEach(async () => {
 
 const post = (body: unknown, key?: string): Promise<Reply> =>
   send({ method: 'POST', path: '/v1/orders', body, ...(key && { key }) });
+/** What the service has stored of anything, as one text. */
+async function allRows(): Promise<string> {
+  return shop.sql.transaction(async (tx) => {
+    const tables = await sql<{ name: string }>`
+      select name from sqlite_master where type = 'table'`.execute(tx);
+    const contents = await Promise.all(
+      tables.rows.map(({ name }) => sql`select * from ${sql.table(name)}`.execute(tx)),
+    );
+    return inspect(contents, { depth: null, maxArrayLength: null, maxStringLength: null });
+  });
+}
 const confirmed = (id: string): Promise<void> =>
   vi.waitFor(async () => {
     const { body } = await send({ path: `/v1/orders/${id}`, token: OPERATOR });
@@ -137,7 +150,12 @@ describe('reading orders', () => {
   });
 
   it('shows no address that was erased, and keeps the order', async () => {
-    const [ended, open] = [await post(SAMPLE_BODY, 'six'), await post(SAMPLE_BODY, 'seven')];
+    const { shippingAddress } = SAMPLE_BODY;
+    const moved = {
+      ...SAMPLE_BODY,
+      shippingAddress: { ...shippingAddress, street: 'Gone Lane 9' },
+    };
+    const [ended, open] = [await post(moved, 'six'), await post(SAMPLE_BODY, 'seven')];
     for (const { body } of [ended, open]) await confirmed(body.id);
     const shipping = `/v1/orders/${ended.body.id}/shipments`;
     await send({ method: 'POST', path: shipping, token: OPERATOR, key: 'ship' });
@@ -155,7 +173,11 @@ describe('reading orders', () => {
     const found = await send({ path: `/v1/orders/${ended.body.id}` });
     expect(found.body).toMatchObject({ id: ended.body.id, shippingAddress: null });
     const kept = await send({ path: `/v1/orders/${open.body.id}` });
-    expect(kept.body.shippingAddress).toEqual(SAMPLE_BODY.shippingAddress);
+    expect(kept.body.shippingAddress).toEqual(shippingAddress);
+    expect(await allRows()).toContain(shippingAddress.street);
+    expect(await allRows()).not.toContain('Gone Lane 9');
+    // Who repeats the request brings the address again.
+    expect((await post(moved, 'six')).body.shippingAddress.street).toBe('Gone Lane 9');
   });
 });
 

@@ -9,7 +9,7 @@ import { type Priced, priceOrder } from '../domain/pricing.ts';
 import { placeOrder } from '../store/place.ts';
 import { authorisePlacing } from './access.ts';
 import type { OrderRouteDeps } from './order-routes.ts';
-import { orderWithAddressJson, type PlaceBody } from './schemas.ts';
+import { orderJson, type PlaceBody } from './schemas.ts';
 
 /**
  * Prices the order, then stores it, its events and its answer in one transaction; this process
@@ -39,7 +39,7 @@ export async function place(
     return {
       status: 202,
       headers: { location: `/v1/orders/${order.id}` },
-      body: orderWithAddressJson(order, address),
+      body: orderJson(order),
     };
   });
   runtime.steps.reach('order.placed.committed');
@@ -47,7 +47,8 @@ export async function place(
     onEvents();
     runner.take({ order: prepared.order, holder: runner.holder, epoch: 1n, attempts: 0 });
   }
-  return answer;
+  // Not stored, so that it can be erased: a repeat has the same one, or it is refused.
+  return { ...answer, body: { ...answer.body, shippingAddress: body.shippingAddress } };
 }
 
 interface Prepared {
