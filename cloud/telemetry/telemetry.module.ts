@@ -44,7 +44,8 @@ export async function openTelemetry(deps: TelemetryDeps): Promise<ServiceHandle>
         const consumer = { sql, runtime, applier };
         subscriptions.push(await consumeBlocks(log, 'all', consumer));
         subscriptions.push(await consumeBlocks(log, 'live', consumer));
-        subscriptions.push(await consumeGateways({ sql, log, runtime }));
+        for (const topic of ['gateways', 'gateway.revocations'] as const)
+          subscriptions.push(await consumeGateways(topic, { sql, log, runtime }));
         upkeep.start();
       },
       async stop() {

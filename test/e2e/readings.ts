@@ -60,6 +60,7 @@ export interface LaneView {
 export interface GatewayView {
   readonly id: string;
   readonly state: string;
+  readonly revokedAt: string | null;
   readonly lanes: readonly LaneView[];
 }
 

@@ -144,6 +144,7 @@ it('a revoked gateway keeps what it accepts, and brings it under a new identity'
     const { uplink } = (await answer.json()) as { uplink: { error?: string } };
     return uplink.error?.includes('this gateway was revoked');
   });
+  await eventually('it is shown as revoked', async () => (await gatewayView(house))?.revokedAt);
   const device = await connectNumbered(house, 'revoked');
   await device.publish(100);
   await device.close();

@@ -34,6 +34,7 @@ export interface Gateway {
   readonly bufferBytes: number;
   readonly connectedDevices: number;
   readonly reportedAt: string | null;
+  readonly revokedAt: string | null;
   readonly lanes: readonly GatewayLane[];
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Gateway } from './api.ts';
 import { backlogProgress } from './backlog-progress.ts';
 import { type Fleet, nextFleet, trackKey } from './fleet.ts';
-import { stateChanges, trouble } from './gateway-words.ts';
+import { stateChanges, stateLabel, trouble } from './gateway-words.ts';
 
 function gateway(change: Partial<Gateway> = {}): Gateway {
   return {
@@ -15,6 +15,7 @@ function gateway(change: Partial<Gateway> = {}): Gateway {
     bufferBytes: 0,
     connectedDevices: 1,
     reportedAt: null,
+    revokedAt: null,
     lanes: [],
     ...change,
   };
@@ -56,6 +57,10 @@ describe('the words for a gateway', () => {
     }
     expect(trouble(gateway({ state: 'disconnected', reason: 'closed' }))).toContain('stopped');
     expect(trouble(gateway({ state: 'fenced', reason: 'turn' }))).toContain('Two copies');
+    const revoked = gateway({ revokedAt: '2026-05-01T12:00:00Z' });
+    expect(trouble(revoked)).toContain('enrolled again');
+    expect(stateLabel(revoked)).toBe('Revoked');
+    expect(stateChanges([gateway()], [revoked])).toEqual(['Gateway gw_1: revoked.']);
   });
 
   it('tell what changed, and nothing about a gateway that is new', () => {

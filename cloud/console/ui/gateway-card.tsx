@@ -6,7 +6,7 @@ import { useId } from 'preact/hooks';
 import type { Gateway } from './api.ts';
 import type { BacklogTrack } from './backlog-progress.ts';
 import { Fact } from './fact.tsx';
-import { STATE_LABELS, STATE_TONES, trouble } from './gateway-words.ts';
+import { stateLabel, stateTone, trouble } from './gateway-words.ts';
 import { LaneTable } from './lane-table.tsx';
 
 export interface GatewayCardProps {
@@ -36,7 +36,7 @@ export function GatewayCard({ gateway, backlogs, stale }: GatewayCardProps) {
       {words !== undefined && (
         <p class="notice notice-bad">
           <strong class="numeric">
-            {STATE_LABELS[gateway.state]}, last heard of{' '}
+            {stateLabel(gateway)}, last heard of{' '}
             {formatMoment(Date.parse(gateway.lastSeen), Date.now())}.
           </strong>{' '}
           {words}
@@ -52,8 +52,8 @@ export function GatewayCard({ gateway, backlogs, stale }: GatewayCardProps) {
 }
 
 function StateBadge({ gateway, stale }: { gateway: Gateway; stale: boolean }) {
-  const label = STATE_LABELS[gateway.state];
-  if (!stale) return <StatusBadge tone={STATE_TONES[gateway.state]}>{label}</StatusBadge>;
+  const label = stateLabel(gateway);
+  if (!stale) return <StatusBadge tone={stateTone(gateway)}>{label}</StatusBadge>;
   return <StatusBadge tone="idle">Unknown, was {label.toLowerCase()}</StatusBadge>;
 }
 

@@ -1,20 +1,30 @@
 import type { Tone } from '@holdfast/shared/ui/status-badge.tsx';
 import type { Gateway, GatewayState } from './api.ts';
 
+type Standing = Pick<Gateway, 'state' | 'reason' | 'revokedAt'>;
+
 /** What a gateway's state is called, how it looks, and what it means to the person who sees it. */
-export const STATE_LABELS: Record<GatewayState, string> = {
+const STATE_LABELS: Record<GatewayState, string> = {
   connected: 'Connected',
   lost: 'Lost',
   disconnected: 'Disconnected',
   fenced: 'Fenced',
 };
 
-export const STATE_TONES: Record<GatewayState, Tone> = {
+const STATE_TONES: Record<GatewayState, Tone> = {
   connected: 'good',
   lost: 'bad',
   disconnected: 'bad',
   fenced: 'bad',
 };
+
+export function stateLabel({ state, revokedAt }: Standing): string {
+  return revokedAt === null ? STATE_LABELS[state] : 'Revoked';
+}
+
+export function stateTone({ state, revokedAt }: Standing): Tone {
+  return revokedAt === null ? STATE_TONES[state] : 'bad';
+}
 
 const KEPT = 'What it has accepted is on its own disk and follows when it is back.';
 
@@ -31,8 +41,14 @@ const FENCED_WORDS: Record<string, string> = {
 };
 
 /** undefined for a gateway that is as it should be. */
-export function trouble(gateway: Pick<Gateway, 'state' | 'reason'>): string | undefined {
+export function trouble(gateway: Standing): string | undefined {
   const reason = gateway.reason ?? '';
+  if (gateway.revokedAt !== null) {
+    return (
+      'It was revoked: nothing that it says counts any more. What it has accepted stays on its ' +
+      'own disk, and follows when its machine is enrolled again.'
+    );
+  }
   switch (gateway.state) {
     case 'connected':
       return undefined;
@@ -50,8 +66,8 @@ export function stateChanges(
   before: readonly Gateway[],
   after: readonly Gateway[],
 ): readonly string[] {
-  const states = new Map(before.map((gateway) => [gateway.id, gateway.state]));
+  const labels = new Map(before.map((gateway) => [gateway.id, stateLabel(gateway)]));
   return after
-    .filter((gateway) => states.has(gateway.id) && states.get(gateway.id) !== gateway.state)
-    .map(({ id, state }) => `Gateway ${id}: ${STATE_LABELS[state].toLowerCase()}.`);
+    .filter((gateway) => labels.has(gateway.id) && labels.get(gateway.id) !== stateLabel(gateway))
+    .map((gateway) => `Gateway ${gateway.id}: ${stateLabel(gateway).toLowerCase()}.`);
 }

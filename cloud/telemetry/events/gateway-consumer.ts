@@ -9,11 +9,16 @@ import {
   gatewayDisconnected,
   gatewayFenced,
   gatewayReported,
+  gatewayRevoked,
 } from '../store/gateway-changes.ts';
 import { park } from '../store/parked.ts';
 import type { TelemetryTables } from '../store/tables.ts';
 
-const CONSUMER = 'telemetry-gateways';
+/** One for each topic: both count the sequence of a gateway. */
+const CONSUMERS = {
+  gateways: 'telemetry-gateways',
+  'gateway.revocations': 'telemetry-revocations',
+} as const;
 const EVENTS_MAX = 64;
 
 export interface GatewayConsumerDeps {
@@ -22,19 +27,23 @@ export interface GatewayConsumerDeps {
   readonly runtime: Runtime;
 }
 
-/** Keeps the table of gateways by what edge-link says of them. */
-export function consumeGateways(deps: GatewayConsumerDeps): Promise<LogSubscription> {
+/** Keeps the table of gateways by what edge-link says of them, and auth of those it revoked. */
+export function consumeGateways(
+  topic: keyof typeof CONSUMERS,
+  deps: GatewayConsumerDeps,
+): Promise<LogSubscription> {
   const { log, runtime } = deps;
+  const consumer = CONSUMERS[topic];
   const inbox = createInbox<TelemetryTables>({
     ...deps,
-    consumer: CONSUMER,
-    // The log keeps a week: who starts later begins with what there is.
+    consumer,
+    // The log of `gateways` keeps a week: who starts later begins with what there is.
     begin: 'kept',
     apply: (tx, event) => applyGatewayEvent(tx, event, runtime.clock.nowMicros()),
   });
   return log.subscribe({
-    group: CONSUMER,
-    topics: ['gateways'],
+    group: consumer,
+    topics: [topic],
     batchMax: EVENTS_MAX,
     handle: (batch) => inbox.handle(batch),
     onError: (err, { partition }) => {
@@ -76,5 +85,7 @@ async function change(tx: Transaction<TelemetryTables>, event: InboxEvent): Prom
       return gatewayDisconnected(tx, occasion, eventData(type, event));
     case 'gateway.fenced.v1':
       return gatewayFenced(tx, occasion, eventData(type, event));
+    case 'gateway.revoked.v1':
+      return gatewayRevoked(tx, occasion, eventData(type, event));
   }
 }

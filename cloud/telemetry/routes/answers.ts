@@ -126,6 +126,7 @@ export const gatewayPage = pageSchema(
       bufferBytes: count,
       connectedDevices: count,
       reportedAt: time.nullable(),
+      revokedAt: time.nullable().meta({ description: 'What it says counts no more.' }),
       lanes: z.array(gatewayLane),
     })
     .meta({ id: 'Gateway' }),

@@ -74,6 +74,7 @@ describe('GET /v1/gateways', () => {
       bufferBytes: 4096,
       connectedDevices: 5,
       reportedAt: at(2),
+      revokedAt: null,
     });
     expect(gateway.lanes.map((lane: { lane: string }) => lane.lane)).toEqual([
       'stock',
@@ -95,6 +96,16 @@ describe('GET /v1/gateways', () => {
         incarnation: '01b',
       },
     });
+  });
+
+  it('is revoked from the moment that auth says so, also before it was ever heard of', async () => {
+    await say('gateway.revoked.v1', {}, 3);
+    expect(await first()).toBeUndefined();
+    await say('gateway.connected.v1', { incarnation: '01a', softwareVersion: '0.1.0' }, 4);
+    expect(await first()).toMatchObject({ state: 'connected', revokedAt: at(3) });
+    await say('gateway.disconnected.v1', { incarnation: '01a', reason: 'closed' }, 5);
+    await say('gateway.revoked.v1', {}, 6);
+    expect(await first()).toMatchObject({ state: 'disconnected', revokedAt: at(3) });
   });
 
   it('is connected, lost when silent, connected again, disconnected, fenced', async () => {

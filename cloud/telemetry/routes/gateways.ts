@@ -82,9 +82,14 @@ function gatewayJson(gateway: GatewayRow, cloud: CloudSide) {
     softwareVersion: gateway.software_version,
     bufferBytes: Number(gateway.buffer_bytes),
     connectedDevices: Number(gateway.connected_devices),
-    reportedAt: gateway.reported_at === null ? null : rfc3339(Number(gateway.reported_at)),
+    reportedAt: timeOf(gateway.reported_at),
+    revokedAt: timeOf(gateway.revoked_at),
     lanes: LANES.map((lane) => laneJson(lane, gateway, cloud)),
   };
+}
+
+function timeOf(micros: bigint | null): string | null {
+  return micros === null ? null : rfc3339(Number(micros));
 }
 
 /**

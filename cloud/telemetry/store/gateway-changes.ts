@@ -54,6 +54,19 @@ export function gatewayFenced(
   return change(tx, occasion, { ...placeOf(data), ...changes, connected_devices: 0n });
 }
 
+/** Once and for good; it may never have been heard of. */
+export async function gatewayRevoked(
+  tx: Tx,
+  { tenant, at }: Occasion,
+  { gatewayId }: EventData<'gateway.revoked.v1'>,
+): Promise<void> {
+  await tx
+    .insertInto('revocations')
+    .values({ tenant, gateway_id: gatewayId, revoked_at: at })
+    .onConflict((conflict) => conflict.columns(['tenant', 'gateway_id']).doNothing())
+    .execute();
+}
+
 interface Place {
   readonly gateway_id: string;
   readonly site: string;

@@ -11,6 +11,7 @@ type Db = Reader<TelemetryTables>;
 
 export interface GatewayRow extends Omit<Selectable<TelemetryTables['gateways']>, 'lanes'> {
   readonly ledgers: readonly LaneLedger[];
+  readonly revoked_at: bigint | null;
 }
 
 export interface HeldStream {
@@ -34,10 +35,19 @@ export async function listGateways(
   { tenant, sites }: Scope,
   { limit, after }: { readonly limit: number; readonly after: string | undefined },
 ): Promise<readonly GatewayRow[]> {
-  let query = db.selectFrom('gateways').selectAll().where('tenant', '=', tenant);
+  let query = db
+    .selectFrom('gateways')
+    .leftJoin('revocations', (join) =>
+      join
+        .onRef('revocations.tenant', '=', 'gateways.tenant')
+        .onRef('revocations.gateway_id', '=', 'gateways.gateway_id'),
+    )
+    .selectAll('gateways')
+    .select('revocations.revoked_at')
+    .where('gateways.tenant', '=', tenant);
   if (sites !== 'all') query = query.where('site', 'in', sites.length > 0 ? sites : ['']);
-  if (after !== undefined) query = query.where('gateway_id', '>', after);
-  const rows = await query.orderBy('gateway_id').limit(limit).execute();
+  if (after !== undefined) query = query.where('gateways.gateway_id', '>', after);
+  const rows = await query.orderBy('gateways.gateway_id').limit(limit).execute();
   return rows.map(({ lanes, ...row }) => ({ ...row, ledgers: ledgersOf(lanes) }));
 }
 

@@ -35,6 +35,18 @@ export const migrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    id: '0004-revocations',
+    async up(tx) {
+      await tx.schema
+        .createTable('revocations')
+        .addColumn('tenant', 'text', required)
+        .addColumn('gateway_id', 'text', required)
+        .addColumn('revoked_at', 'bigint', required)
+        .addPrimaryKeyConstraint('revocations_key', ['tenant', 'gateway_id'])
+        .execute();
+    },
+  },
 ];
 
 async function createSources(tx: Tx, technology: Technology): Promise<void> {

@@ -97,6 +97,8 @@ export interface TelemetryTables extends InboxTables {
    * positions.
    */
   log_positions: { topic: string; log_partition: bigint; next_offset: bigint };
+  /** Of gateways that may never have been heard of. */
+  revocations: { tenant: string; gateway_id: string; revoked_at: bigint };
   gateways: {
     tenant: string;
     gateway_id: string;
