@@ -31,6 +31,7 @@ export interface LogEvent extends LogRecord {
  * - `append` resolves when every record MUST survive a power cut, and returns their offsets in the
  *   order given. When it rejects, the records MAY be there all the same: who retries may append
  *   twice, and consumers expect it.
+ * - A record MUST NOT change once it was appended, nor an event that was read: they are shared.
  * - Offsets of a partition grow and MAY have gaps. A key keeps its partition, and records of one
  *   key keep the order in which they were appended.
  * - Each partition of a group is held by one member at a time, as far as a lease can promise: after

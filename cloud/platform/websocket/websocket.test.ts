@@ -242,6 +242,14 @@ describe('the channel orders', () => {
     await expect.poll(() => resumed.subjects()).toEqual(expect.arrayContaining(missed));
   });
 
+  it('sends what comes at once to a client that reads, however much it is', async () => {
+    const client = await watching('anna');
+    const subjects = Array.from({ length: 15 }, (_, index) => `ord_big${index}`);
+    await happen(subjects, { text: 'x'.repeat(100_000) });
+    await expect.poll(() => client.subjects().toSorted()).toEqual(subjects.toSorted());
+    expect(client.of('gap')).toEqual([]);
+  });
+
   it('sends as a child of the span that caused the event', async () => {
     const client = await watching('anna');
     await runtime.tracing.span('request', {}, async ({ traceparent }) => {
