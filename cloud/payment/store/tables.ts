@@ -122,7 +122,7 @@ async function createAttempts(tx: Tx): Promise<void> {
   await tx.schema
     .createIndex('attempts_by_payment')
     .on('attempts')
-    .columns(['payment_key', 'started_at', 'attempt_id'])
+    .columns(['payment_key', 'started_at'])
     .execute();
 }
 
@@ -152,6 +152,18 @@ export const PAYMENT_MIGRATIONS: readonly Migration[] = [
     },
   },
   outboxMigration('0002-outbox'),
+  {
+    // In the order in which they are read, so that nothing sorts them.
+    id: '0003-attempts-in-order',
+    async up(tx) {
+      await tx.schema.dropIndex('attempts_by_payment').execute();
+      await tx.schema
+        .createIndex('attempts_in_order')
+        .on('attempts')
+        .columns(['payment_key', 'started_at', 'attempt_id'])
+        .execute();
+    },
+  },
 ];
 
 export const PAYMENT_TABLES: OpenSqlOptions = {

@@ -91,9 +91,10 @@ export class Peers {
 
   #poll(): void {
     const watchers: readonly Watcher[] = [...this.#subscriptions, ...this.#watchers];
-    const files = new Set(watchers.map(({ file }) => file));
-    const changed = new Set([...files].filter((file) => file.changed()));
-    for (const watcher of watchers) if (changed.has(watcher.file)) watcher.notify();
+    // Each is told at once: a file that fails takes no other's news away.
+    for (const [file, who] of Map.groupBy(watchers, (watcher) => watcher.file)) {
+      if (file.changed()) for (const watcher of who) watcher.notify();
+    }
     if (this.#subscriptions.size === 0) return;
     const renewed = this.#renewWhenDue();
     if (this.#options.groups.changed() || renewed) this.#rebalance();

@@ -125,8 +125,9 @@ export class TopicFile {
   changed(): boolean {
     const version = this.#open().dataVersion.get();
     if (version === this.#dataVersion) return false;
-    this.#dataVersion = version;
     const last = this.#last();
+    // After the read: when that fails, the next look asks again.
+    this.#dataVersion = version;
     const changed = last > this.#lastKnown;
     if (changed) this.#lastKnown = last;
     return changed;
