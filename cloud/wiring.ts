@@ -3,6 +3,7 @@ import {
   SERVICE_CLIENT_SECRET_BYTES,
   serviceClientSecretName,
 } from '@holdfast/shared/contracts/service-token.ts';
+import type { OpenSqlOptions } from '@holdfast/shared/platform/sql/sql.ts';
 import {
   createTokenVerifier,
   fetchJwks,
@@ -209,12 +210,8 @@ async function serviceTokenFor(
   return fetchServiceToken({ url: settings.peers.auth, target, secret, nowMs });
 }
 
-/** Brings every service's tables up to date, and returns the services. Starting does the same. */
-export async function migrateServices(
-  settings: CloudSettings,
-  runtime: Runtime,
-): Promise<readonly string[]> {
-  const open = await openSqlPort(settings, runtime);
+/** Of every service that keeps tables, what they are. */
+export async function serviceTables(): Promise<readonly OpenSqlOptions[]> {
   const { AUTH_TABLES } = await import('./auth/users.ts');
   const { EDGE_LINK_TABLES } = await import('./edge-link/edge-link.module.ts');
   const { TELEMETRY_TABLES } = await import('./telemetry/telemetry.module.ts');
@@ -224,7 +221,7 @@ export async function migrateServices(
   const { ORDER_TABLES } = await import('./order/order.module.ts');
   const { PAYMENT_SANDBOX_TABLES } = await import('./payment-sandbox/payment-sandbox.module.ts');
   const { AUDIT_TABLES } = await import('./audit/audit.module.ts');
-  const services = [
+  return [
     AUTH_TABLES,
     EDGE_LINK_TABLES,
     TELEMETRY_TABLES,
@@ -235,6 +232,15 @@ export async function migrateServices(
     AUDIT_TABLES,
     ORDER_TABLES,
   ];
+}
+
+/** Brings every service's tables up to date, and returns the services. Starting does the same. */
+export async function migrateServices(
+  settings: CloudSettings,
+  runtime: Runtime,
+): Promise<readonly string[]> {
+  const open = await openSqlPort(settings, runtime);
+  const services = await serviceTables();
   for (const tables of services) {
     const sql = await open(tables);
     await sql.close();
