@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '@holdfast/shared/runtime/random.ts';
 import { eventually } from '../../e2e/eventually.ts';
 import { ask, openShop, type Shop, type ShopPlan } from '../../load/orders/shop.ts';
@@ -23,6 +24,7 @@ const HANGING_EVERY = 50;
 const CANCELLED_EVERY = 10;
 /** Tokens last ten minutes. */
 const TOKEN_MS = 300_000;
+const TOLD_MS = 5_000;
 const ALL = ['auth', 'product', 'inventory', 'payment', 'order'];
 
 export interface RaceOptions {
@@ -85,7 +87,11 @@ async function race(shop: Shop, options: RaceOptions): Promise<RaceReport> {
   const run = await prepare(shop, options);
   const { findings } = run;
   const done = new AbortController();
-  const watching = Promise.all([sampling(run, done.signal), renewing(run, done.signal)]);
+  const watching = Promise.all([
+    sampling(run, done.signal),
+    renewing(run, done.signal),
+    telling(run, done.signal),
+  ]);
   const random = seededRandom(options.seed);
   let left = options.attempts;
   const client = async (): Promise<void> => {
@@ -208,6 +214,14 @@ async function renewing(run: Race, signal: AbortSignal): Promise<void> {
     renewed = performance.now();
     const [customer, manager] = [await run.shop.token('customer'), await run.shop.token('manager')];
     run.books = { ...run.books, customer, manager };
-    run.options.progress(`${run.placed} placed, ${run.samples} samples`);
+  }
+}
+
+async function telling(run: Race, signal: AbortSignal): Promise<void> {
+  const { attempts, progress } = run.options;
+  // Rejects when it is told to stop, which the condition sees.
+  const next = (): Promise<void> => sleep(TOLD_MS, undefined, { signal }).catch(() => undefined);
+  for (await next(); !signal.aborted; await next()) {
+    progress(`${run.placed}/${attempts} orders are placed, ${run.samples} samples`);
   }
 }
