@@ -6,6 +6,7 @@ import type { TopicSubscription } from './topic-subscription.ts';
 
 /** A lease outlives two missed renewals. */
 const RENEWALS_PER_LEASE = 3;
+/** After a look at a file that failed. */
 const RETRY_MS = 1000;
 
 export interface PeersOptions {
@@ -30,6 +31,8 @@ export class Peers {
   readonly #options: PeersOptions;
   readonly #subscriptions = new Set<TopicSubscription>();
   readonly #watchers = new Set<Watcher>();
+  /** Of a file whose last look failed. */
+  readonly #restsUntilMs = new WeakMap<object, number>();
   #timer: Timer | undefined;
   #renewAtMs = 0;
   #looking = false;
@@ -42,7 +45,7 @@ export class Peers {
     this.#renewWhenDue();
     subscription.rebalance();
     this.#subscriptions.add(subscription);
-    this.#timer ??= this.#again(this.#options.pollMs);
+    this.#timer ??= this.#again();
   }
 
   remove(subscription: TopicSubscription): void {
@@ -52,7 +55,7 @@ export class Peers {
 
   watch(watcher: Watcher): void {
     this.#watchers.add(watcher);
-    this.#timer ??= this.#again(this.#options.pollMs);
+    this.#timer ??= this.#again();
   }
 
   unwatch(watcher: Watcher): void {
@@ -72,7 +75,7 @@ export class Peers {
     this.#looking = true;
     this.#options.world.soon(() => {
       this.#looking = false;
-      this.#guarded(() => this.#rebalance());
+      this.#guarded('groups', () => this.#rebalance());
     });
   }
 
@@ -82,22 +85,34 @@ export class Peers {
     this.#timer = undefined;
   }
 
-  #again(ms: number): Timer {
-    return this.#options.world.clock.after(ms, () => {
-      const went = this.#guarded(() => this.#poll());
-      if (this.#timer) this.#timer = this.#again(went ? this.#options.pollMs : RETRY_MS);
+  #again(): Timer {
+    const { world, pollMs } = this.#options;
+    return world.clock.after(pollMs, () => {
+      this.#poll();
+      if (this.#timer) this.#timer = this.#again();
     });
   }
 
   #poll(): void {
     const watchers: readonly Watcher[] = [...this.#subscriptions, ...this.#watchers];
-    // Each is told at once: a file that fails takes no other's news away.
     for (const [file, who] of Map.groupBy(watchers, (watcher) => watcher.file)) {
-      if (file.changed()) for (const watcher of who) watcher.notify();
+      this.#look(file, file.topic, () => {
+        if (file.changed()) for (const watcher of who) watcher.notify();
+      });
     }
     if (this.#subscriptions.size === 0) return;
-    const renewed = this.#renewWhenDue();
-    if (this.#options.groups.changed() || renewed) this.#rebalance();
+    const { groups } = this.#options;
+    this.#look(groups, 'groups', () => {
+      const renewed = this.#renewWhenDue();
+      if (groups.changed() || renewed) this.#rebalance();
+    });
+  }
+
+  /** A file that fails is left alone for a while, and takes nothing from the others. */
+  #look(file: object, name: string, work: () => void): void {
+    const now = this.#options.world.clock.monotonicMs();
+    if (now < (this.#restsUntilMs.get(file) ?? 0)) return;
+    if (!this.#guarded(name, work)) this.#restsUntilMs.set(file, now + RETRY_MS);
   }
 
   #renewWhenDue(): boolean {
@@ -115,12 +130,15 @@ export class Peers {
   }
 
   /** False when it failed: this loop has no caller who could be told, and tries again later. */
-  #guarded(work: () => void): boolean {
+  #guarded(name: string, work: () => void): boolean {
     try {
       work();
       return true;
     } catch (cause) {
-      this.#options.world.log.error({ err: cause }, 'cannot look after the consumer groups');
+      this.#options.world.log.error(
+        { err: cause, file: name },
+        'cannot see what other processes do with the event log',
+      );
       return false;
     }
   }
