@@ -5,6 +5,7 @@ import {
   assertDurable,
   type Database,
   isCorrupt,
+  isHalfMade,
   sqliteCode,
 } from '@holdfast/shared/runtime/sqlite.ts';
 import { openBufferPages, openBufferPagesReadonly } from './buffer-pages.sqlite.ts';
@@ -78,13 +79,24 @@ function checkNothingIsGone(path: string, runtime: Runtime): void {
   if (damage !== undefined) throw new AppError('STORE_DAMAGED', damage);
   const isEmpty = (statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0;
   if (isEmpty) return;
-  const database = openBufferPagesReadonly(path);
+  const database = openToLook(path);
   try {
     if (tableCount(database) === 0n) return;
     checkFormat(database, path);
     judgePositions(database, path, runtime);
   } finally {
     database.close();
+  }
+}
+
+function openToLook(path: string): Database {
+  try {
+    return openBufferPagesReadonly(path);
+  } catch (cause) {
+    if (!isHalfMade(cause)) throw cause;
+    // Nothing is in its log yet that could be tidied away.
+    openBufferPages(path).close();
+    return openBufferPagesReadonly(path);
   }
 }
 

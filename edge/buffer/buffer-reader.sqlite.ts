@@ -2,7 +2,12 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { SequenceRange } from '@holdfast/shared/domain/ranges.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
-import { type Database, isCorrupt, sqliteCode } from '@holdfast/shared/runtime/sqlite.ts';
+import {
+  type Database,
+  isCorrupt,
+  isHalfMade,
+  sqliteCode,
+} from '@holdfast/shared/runtime/sqlite.ts';
 import { openBufferPagesReadonly } from './buffer-pages.sqlite.ts';
 import { checkFormat, incarnationOf, tableCount } from './buffer-schema.sqlite.ts';
 import { type Row, streamRow } from './buffer-store.sqlite.ts';
@@ -28,7 +33,7 @@ export function bufferOnDisk(file: string): BufferOnDisk {
     file,
     open() {
       if (sizeOf(file) === 0) throw nothingThere(file);
-      const database = openBufferPagesReadonly(file);
+      const database = openToLook(file);
       try {
         return readable(file, () => bufferReader(database, file));
       } catch (cause) {
@@ -38,6 +43,14 @@ export function bufferOnDisk(file: string): BufferOnDisk {
     },
     quarantined: () => quarantinedBeside(file),
   };
+}
+
+function openToLook(file: string): Database {
+  try {
+    return openBufferPagesReadonly(file);
+  } catch (cause) {
+    throw isHalfMade(cause) ? nothingThere(file) : cause;
+  }
 }
 
 /** 0 when there is no such file: SQLite would make what it only has to look at. */

@@ -17,6 +17,7 @@ import { verifyBuffer } from './inspection/verification.ts';
 import {
   destroyPage,
   fill,
+  leaveHalfMade,
   overwrite,
   pagesOf,
   pagesOfStreams,
@@ -225,6 +226,61 @@ describe('the mark beside the file', () => {
     const after = open();
     expect(after.incarnation).not.toBe(incarnation);
     expect(telemetry(after)).toMatchObject({ accepted: 61, damaged: 1, pending: 50 });
+  });
+});
+
+describe('a file that was not made to its end', () => {
+  it('when its first page was being written, is made at the next start', async () => {
+    leaveHalfMade(place.file);
+    expect(() => bufferOnDisk(place.file).open()).toThrow('holds nothing yet');
+    expect(await open().append(message())).toEqual({ kind: 'stored', sequence: 1n });
+    expect(bufferOnDisk(place.file).quarantined()).toEqual([]);
+  });
+
+  it('when it had no write-ahead log yet, is made at the next start', async () => {
+    const database = new Sqlite(place.file);
+    database.pragma('application_id = 1');
+    expect(database.pragma('journal_mode', { simple: true })).toBe('delete');
+    database.close();
+    expect(() => bufferOnDisk(place.file).open()).toThrow('holds nothing yet');
+    expect(await open().append(message())).toEqual({ kind: 'stored', sequence: 1n });
+    expect(bufferOnDisk(place.file).quarantined()).toEqual([]);
+  });
+
+  it('where a buffer had been, is told as damaged', async () => {
+    await fill(place, { killed: false });
+    rmSync(place.file);
+    leaveHalfMade(place.file);
+    expect(telemetry(open())).toMatchObject({ accepted: 60, delivered: 10, damaged: 50 });
+  });
+});
+
+describe('a copy that has no write-ahead log', () => {
+  /** As `vacuum into` makes it. */
+  function copied(): void {
+    const database = new Sqlite(place.file);
+    database.exec(`vacuum into '${place.file}.backup'`);
+    database.close();
+  }
+
+  it('is a buffer as before', async () => {
+    const before = await fill(place, { killed: false });
+    copied();
+    copyFileSync(`${place.file}.backup`, place.file);
+    const after = open();
+    expect(after.incarnation).toBe(before);
+    expect(telemetry(after)).toMatchObject({ accepted: 60, delivered: 10, pending: 50 });
+    expect(await pendingTexts(after)).toEqual(texts(11, 60));
+  });
+
+  it('and is older than what was written beside it is noticed', async () => {
+    await fill(place, { killed: false });
+    copied();
+    const going = place.open();
+    await going.append(message());
+    await going.close();
+    copyFileSync(`${place.file}.backup`, place.file);
+    expect(telemetry(open())).toMatchObject({ accepted: 61, damaged: 1, pending: 50 });
   });
 });
 

@@ -85,6 +85,19 @@ export function destroyPage(file: string, page: number): void {
   overwrite(file, (page - 1) * PAGE_BYTES, Buffer.alloc(PAGE_BYTES, 0xa5));
 }
 
+/** A new file as a kill leaves it that falls into its first change, before it has a log. */
+export function leaveHalfMade(file: string): void {
+  const writing = new Sqlite(`${file}.writing`);
+  writing.pragma(`page_size = ${PAGE_BYTES}`);
+  writing.pragma('cache_size = 1');
+  writing.exec('begin; create table t (a); insert into t values (zeroblob(100000))');
+  for (const suffix of ['', '-journal'])
+    copyFileSync(`${file}.writing${suffix}`, `${file}${suffix}`);
+  writing.exec('rollback');
+  writing.close();
+  rmSync(`${file}.writing`);
+}
+
 /** Asked again and again; for what happens beside the work. */
 export async function untilWell(condition: () => boolean | Promise<boolean>): Promise<void> {
   const giveUpAt = systemClock.monotonicMs() + WELL_MS_MAX;

@@ -147,6 +147,15 @@ export function moveSqliteFile(path: string, target: string): void {
   syncFolder(dirname(path));
 }
 
+/**
+ * True when a connection that may write must open the file first: a process was killed while it gave
+ * a new file its write-ahead log, which a file gets before anything else.
+ */
+export function isHalfMade(error: unknown): boolean {
+  const cause = error instanceof AppError ? error.cause : error;
+  return sqliteCode(cause) === 'SQLITE_READONLY_ROLLBACK';
+}
+
 /** True when another connection held the lock for too long: nothing was done, a retry can help. */
 export function isBusy(error: unknown): boolean {
   return /^SQLITE_(BUSY|LOCKED)/.test(sqliteCode(error));
@@ -175,7 +184,9 @@ function configure(database: Database, options: OpenSqliteFileOptions): void {
   if (!readonly) enterWal(database);
   // The read is what applies SQLite's defaults, so it stands before the check.
   const stamp = database.pragma('application_id', { simple: true });
-  if (!readonly && stamp === 0) database.pragma(`application_id = ${APPLICATION_ID}`);
+  // Who only reads makes nothing durable, and may look at a copy that has no log.
+  if (readonly) return;
+  if (stamp === 0) database.pragma(`application_id = ${APPLICATION_ID}`);
   assertDurable(database, syncs);
 }
 
