@@ -4,10 +4,14 @@ import type { SequenceRange } from '@holdfast/shared/domain/ranges.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { BlockHead } from './buffer.ts';
 import type { StoreReads } from './buffer-store.ts';
+import { isAlone } from './row-conflict.ts';
 import { isIntact } from './sealing.ts';
 
 /** Where a head is looked for: rows whose range was damaged may lie before it. */
 const ROWS_BESIDE_MAX = 32;
+
+/** Where a block belongs. */
+export type BlockPlace = Pick<BlockHead, 'incarnation' | 'lane' | 'range'>;
 
 /** The rows of the file do not agree with each other: what they hold has to be salvaged. */
 export class Contradiction extends AppError {
@@ -27,15 +31,18 @@ export function blockAtHand(
   head: BlockHead,
 ): Block | 'damaged' | undefined {
   const block = readOrDamaged(reads, stream, head.range.first);
-  if (block && block !== 'damaged' && isAsCut(block, head) && isIntact(block)) return block;
+  const isHere = block && block !== 'damaged' && isAsCut(block, head);
+  const isOfHead = isHere && block.body.byteLength === head.bytes;
+  if (isOfHead && isIntact(block)) return block;
   if (!isCut(reads, stream, head)) return undefined;
-  const isOwn = block === 'damaged' || (block && isAsCut(block, head));
-  if (!isOwn || !isAlone(reads, stream, head)) throw new Contradiction(head);
+  const isOwn = block === 'damaged' || isOfHead;
+  if (!isOwn || !isAlone(reads, stream, head.range)) throw new Contradiction(head);
   return 'damaged';
 }
 
-function readOrDamaged(
-  reads: StoreReads,
+/** `damaged` when it is unreadable. */
+export function readOrDamaged(
+  reads: Pick<StoreReads, 'block'>,
   stream: number,
   first: bigint,
 ): Block | 'damaged' | undefined {
@@ -47,12 +54,12 @@ function readOrDamaged(
   }
 }
 
-function isAsCut(block: Block, head: BlockHead): boolean {
-  const { incarnation, firstSequence: first, count, body } = block;
-  const { range, bytes } = head;
+/** The block of this place. */
+export function isAsCut(block: Block, head: BlockPlace): boolean {
+  const { incarnation, firstSequence: first, count } = block;
+  const { range } = head;
   const isPlace = incarnation === head.incarnation && laneFromWire(block.lane) === head.lane;
-  const isRange = first === range.first && first + BigInt(count) - 1n === range.last;
-  return isPlace && isRange && body.byteLength === bytes;
+  return isPlace && first === range.first && first + BigInt(count) - 1n === range.last;
 }
 
 /** Still what the rows say. */
@@ -61,11 +68,6 @@ function isCut(reads: StoreReads, stream: number, { range, bytes }: BlockHead): 
   return reads
     .sealed(stream, first, ROWS_BESIDE_MAX)
     .some((row) => row.range.first === first && row.range.last === last && row.bytes === bytes);
-}
-
-/** A range that reaches over other rows is not its own: they must not end with it. */
-function isAlone(reads: StoreReads, stream: number, { range }: BlockHead): boolean {
-  return range.last >= range.first && reads.held(stream, range).length === 1;
 }
 
 export function unknownBlock(head: BlockHead): AppError {

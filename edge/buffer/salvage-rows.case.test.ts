@@ -1,9 +1,11 @@
 import { rmSync } from 'node:fs';
 import { LANES, type Lane } from '@holdfast/shared/contracts/lanes.ts';
+import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import Sqlite from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { message, type World, world } from './buffer.case.fixture.ts';
 import type { Buffer as GatewayBuffer } from './buffer.ts';
+import { openBufferStore } from './buffer-file.sqlite.ts';
 import { bufferOnDisk } from './buffer-reader.sqlite.ts';
 import {
   destroyPage,
@@ -111,5 +113,64 @@ describe('a row of a block that does not say what the block says', () => {
     await untilWell(() => headsOf(after, 'telemetry').length > 0);
     expect(telemetry(after)).toMatchObject({ accepted: 60, delivered: 10, damaged: 0 });
     expect(await pendingTexts(after)).toEqual(texts(11, 60));
+  });
+
+  it.each([
+    ['it ends too late', 'last = last + 15', []],
+    ['it ends too early', 'last = last - 5', []],
+    ['its lane', 'id = id - 281474976710656', []],
+    // Its own bytes are wrong besides, so that they cannot say where they belong.
+    ['it reaches over others', 'last = last + 15', ['block = zeroblob(length(block))']],
+  ])('is not condensed, nor are its neighbours given up (%s)', async (_, change, more) => {
+    await fill(place, { killed: false });
+    const database = new Sqlite(place.file);
+    for (const each of [...more, change])
+      database.exec(`update blocks set ${each} where last = 20`);
+    const row = database
+      .prepare(`select id % 281474976710656 as first, last, id / 281474976710656 as stream
+        from blocks where id % 281474976710656 = 11`)
+      .get() as { first: number; last: number; stream: number };
+    database.close();
+    const opened = openBufferStore(place.file, testRuntime());
+    const stream = opened.streams.find(({ id }) => id === row.stream)!;
+    const range = { first: BigInt(row.first), last: BigInt(row.last) };
+    const condensed = opened.writer.write('condense', stream, [range]);
+    await expect(condensed).rejects.toMatchObject({ code: 'STORE_DAMAGED' });
+    await opened.close();
+  });
+
+  it('does not take its neighbours with it when it is dropped', async () => {
+    await fill(place, { killed: false });
+    const database = new Sqlite(place.file);
+    database.exec('update blocks set last = last + 15 where last = 20');
+    database.close();
+    const opened = openBufferStore(place.file, testRuntime());
+    const { id } = opened.streams.find(({ lane }) => lane === 'telemetry')!;
+    const range = { first: 11n, last: 35n };
+    const drop = { kind: 'dropped', range, reason: 'disk budget' } as const;
+    await expect(opened.writer.write('discard', id, drop)).rejects.toMatchObject({
+      code: 'STORE_DAMAGED',
+    });
+    await opened.close();
+  });
+});
+
+describe('a row of a group that is not what was written', () => {
+  it.each([
+    ['it ends too late', 'last = last + 15'],
+    ['it ends before it begins', 'last = last - 5'],
+  ])('takes no other with it (%s)', async (_, change) => {
+    await fill(place, { killed: false });
+    const database = new Sqlite(place.file);
+    database.exec(`update groups set ${change} where last = 40`);
+    database.close();
+    const after = open();
+    await untilWell(async () => {
+      // Rejects while the file is opened again.
+      await Promise.allSettled([after.seal('telemetry')]);
+      return telemetry(after).damaged > 0 && headsOf(after, 'telemetry').length > 0;
+    });
+    expect(telemetry(after)).toMatchObject({ accepted: 60, delivered: 10, damaged: 1 });
+    expect(await pendingTexts(after)).toEqual([...texts(11, 39), ...texts(41, 60)]);
   });
 });

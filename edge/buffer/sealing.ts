@@ -12,6 +12,7 @@ import { BodyBuilder } from '@holdfast/shared/lib/body-builder.ts';
 import { releaseBytes } from '@holdfast/shared/lib/release-bytes.ts';
 import { BLOCK_BYTES_MAX, BLOCK_RECORDS_MAX, type BlockHead } from './buffer.ts';
 import type { BufferStore, HeldRow, StreamKey, UnsealedRow } from './buffer-store.ts';
+import { isAlone, rowConflict } from './row-conflict.ts';
 
 export type Cut =
   | { readonly kind: 'block'; readonly head: BlockHead }
@@ -32,13 +33,17 @@ export interface CutLimits {
   readonly bytesMax: number;
 }
 
-/** Cuts the lane's oldest unsealed groups into one block, for ever. */
+/**
+ * Cuts the lane's oldest unsealed groups into one block, for ever. Throws STORE_DAMAGED when a
+ * damaged one reaches over others.
+ */
 export function cutBlock(store: BufferStore, stream: StreamKey, limits: CutLimits): Cut {
   const rows = fitting(store.unsealed(stream.id, limits.upTo, BLOCK_RECORDS_MAX), limits.bytesMax);
   if (rows.length === 0) return { kind: 'nothing' };
   const range = { first: rows[0]!.range.first, last: rows.at(-1)!.range.last };
   const groups = store.groups(stream.id, range);
   const damaged = groups.find((group) => !group.intact);
+  if (damaged && !isAlone(store, stream.id, damaged.range)) throw rowConflict(damaged.range);
   if (damaged) return { kind: 'damaged', range: damaged.range };
   const block = sealedBlock(stream, range, groups);
   store.seal(stream.id, block);

@@ -1,6 +1,7 @@
 import type { SequenceRange } from '@holdfast/shared/domain/ranges.ts';
 import type { BufferStore, StreamKey } from './buffer-store.ts';
 import { condenseBlocks } from './retention/condense-block.ts';
+import { isAlone, rowConflict } from './row-conflict.ts';
 import { type CutLimits, cutBlock } from './sealing.ts';
 
 /**
@@ -18,8 +19,12 @@ const WRITES = {
   /** Makes one condensed block of blocks that follow each other. */
   condense: (store: BufferStore, stream: StreamKey, blocks: readonly SequenceRange[]) =>
     condenseBlocks(store, stream, blocks),
-  discard: (store: BufferStore, ...what: Parameters<BufferStore['discard']>) =>
-    store.discard(...what),
+  /** Throws STORE_DAMAGED when the row reaches over others, which must not end with it. */
+  discard: (store: BufferStore, ...what: Parameters<BufferStore['discard']>) => {
+    const [stream, { range }] = what;
+    if (!isAlone(store, stream, range)) throw rowConflict(range);
+    store.discard(...what);
+  },
   markSent: (store: BufferStore, ...what: Parameters<BufferStore['markSent']>) =>
     store.markSent(...what),
   holdTurn: (store: BufferStore, ...what: Parameters<BufferStore['holdTurn']>) =>

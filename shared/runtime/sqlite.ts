@@ -148,8 +148,8 @@ export function moveSqliteFile(path: string, target: string): void {
 }
 
 /**
- * True when a connection that may write must open the file first: a process was killed while it gave
- * a new file its write-ahead log, which a file gets before anything else.
+ * True when a connection that may write must open the file first: a process was killed while it
+ * gave a new file its write-ahead log, which a file gets before anything else.
  */
 export function isHalfMade(error: unknown): boolean {
   const cause = error instanceof AppError ? error.cause : error;

@@ -5,8 +5,6 @@ import {
 import { laneToWire } from '@holdfast/shared/contracts/lanes.ts';
 import { decodeCondensed, encodeCondensed } from '@holdfast/shared/domain/condensed-body.ts';
 import type { SequenceRange } from '@holdfast/shared/domain/ranges.ts';
-import { AppError } from '@holdfast/shared/lib/app-error.ts';
-import { assert } from '@holdfast/shared/lib/assert.ts';
 import {
   BODY_BYTES_MAX,
   compressBody,
@@ -15,7 +13,9 @@ import {
 } from '@holdfast/shared/lib/block-body.ts';
 import { blockChecksum } from '@holdfast/shared/lib/block-checksum.ts';
 import { releaseBytes } from '@holdfast/shared/lib/release-bytes.ts';
+import { isAsCut, readOrDamaged } from '../block-at-hand.ts';
 import type { BufferStore, StreamKey } from '../buffer-store.ts';
+import { isAlone, rowConflict } from '../row-conflict.ts';
 import { isIntact } from '../sealing.ts';
 import { Condensing } from './condensing.ts';
 
@@ -60,19 +60,18 @@ export function condenseBlocks(
   return { kind: 'condensed', range };
 }
 
+/** Throws STORE_DAMAGED when row and block contradict each other: neither is to be believed. */
 function intactBlock(
   store: BufferStore,
   stream: StreamKey,
-  { first }: SequenceRange,
+  range: SequenceRange,
 ): Block | 'damaged' {
-  try {
-    const block = store.block(stream.id, first);
-    assert(block, 'only blocks that are held are condensed');
-    return isIntact(block) ? block : 'damaged';
-  } catch (cause) {
-    if (cause instanceof AppError && cause.code === 'STORE_DAMAGED') return 'damaged';
-    throw cause;
-  }
+  const block = readOrDamaged(store, stream.id, range.first);
+  const isRead = block !== undefined && block !== 'damaged' && isIntact(block);
+  if (isRead && isAsCut(block, { ...stream, range })) return block;
+  const isOwn = block !== undefined && !isRead && isAlone(store, stream.id, range);
+  if (isOwn) return 'damaged';
+  throw rowConflict(range);
 }
 
 function addBlock(condensing: Condensing, block: Block): void {
