@@ -143,3 +143,43 @@ test_administrators_read_the_audit if {
 	allowed(person(["administrator"]), "audit.read", {"tenant": "acme"})
 	denied(person(["manager"]), "audit.read", {"tenant": "acme"})
 }
+
+told_why(principal, action, resource) := told.reasons if {
+	told := answer(principal, action, resource)
+	not told.allowed
+}
+
+test_a_bound_that_was_met_is_named if {
+	told_why(person(["customer"]), "order.cancel", order({"state": "shipping"})) == [concat(" ", [
+		"the order is shipping: it can be cancelled while it is",
+		"authorised, confirmed, placed, reserved",
+	])]
+	told_why(person(["manager"]), "order.cancel", order({"state": "fulfilled", "customer": "usr_2"})) == [concat(" ", [
+		"the order is fulfilled: it can be cancelled while it is",
+		"authorised, confirmed, placed, reserved",
+	])]
+	told_why(person(["customer"]), "order.cancel", order({"ageSeconds": 86401})) == [concat(" ", [
+		"customers cancel within 24 hours after placing;",
+		"a manager can cancel it later",
+	])]
+	told_why(person(["operator"]), "order.refund", order({"minorUnits": 5001})) == [concat(" ", [
+		"operators refund up to 5000 in the currency's smallest unit;",
+		"a manager can refund more",
+	])]
+	told_why(person(["operator"]), "stock.adjust", stock({"quantity": 101})) == [concat(" ", [
+		"operators adjust up to 100 pieces at once;",
+		"a manager can adjust more",
+	])]
+	told_why(person(["operator"]), "stock.adjust", stock({"site": "site-2"})) == ["you do not work at site-2"]
+	told_why(person(["manager"]), "product.price_change", price(1000, 1501)) == [concat(" ", [
+		"managers change a price by up to 50 percent, and not to nothing;",
+		"an administrator can change it further",
+	])]
+}
+
+test_who_could_not_do_it_in_any_case_is_told_no_bound if {
+	told_why(person(["customer"]), "order.cancel", order({"customer": "usr_2", "state": "shipping"})) == ["no rule allows order.cancel"]
+	told_why(person(["operator"]), "order.cancel", order({"state": "shipping", "customer": "usr_2"})) == ["no rule allows order.cancel"]
+	told_why(person(["operator"]), "order.refund", order({"sites": ["site-2"]})) == ["no rule allows order.refund"]
+	told_why(person(["customer"]), "stock.adjust", stock({})) == ["no rule allows stock.adjust"]
+}

@@ -12,9 +12,19 @@ is_own_tenant if input.principal.tenant == input.resource.tenant
 
 reasons := ["it belongs to another tenant"] if not is_own_tenant
 
+# Looked for only when no rule allows it.
+denials := (order.denial | stock.denial) | product.denial
+
 reasons := [concat(" ", ["no rule allows", input.action])] if {
 	is_own_tenant
 	count(rules) == 0
+	count(denials) == 0
+}
+
+reasons := sort(denials) if {
+	is_own_tenant
+	count(rules) == 0
+	count(denials) > 0
 }
 
 reasons := sort(rules) if {

@@ -59,3 +59,42 @@ rule contains "operators refund small amounts at their sites" if {
 	principal.covers_all(input.resource.sites)
 	input.resource.minorUnits <= limits.operator_refund_minor_units
 }
+
+# What follows says which bound was met, and who can go beyond it.
+
+may_cancel_open if {
+	principal.has_role("customer")
+	is_owner
+}
+
+may_cancel_open if {
+	principal.is_one_of({"manager", "administrator"})
+	principal.covers_all(input.resource.sites)
+}
+
+denial contains concat("", [
+	"the order is ", input.resource.state,
+	": it can be cancelled while it is ", concat(", ", sort(open_states)),
+]) if {
+	input.action == "order.cancel"
+	may_cancel_open
+	not input.resource.state in open_states
+}
+
+denial contains concat("", [
+	"customers cancel within ", format_int(limits.customer_cancel_seconds / 3600, 10),
+	" hours after placing; a manager can cancel it later",
+]) if {
+	input.action == "order.cancel"
+	may_cancel_open
+	input.resource.state in open_states
+}
+
+denial contains concat("", [
+	"operators refund up to ", format_int(limits.operator_refund_minor_units, 10),
+	" in the currency's smallest unit; a manager can refund more",
+]) if {
+	input.action == "order.refund"
+	principal.has_role("operator")
+	principal.covers_all(input.resource.sites)
+}

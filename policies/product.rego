@@ -26,3 +26,12 @@ rule contains "managers change a price within bounds" if {
 	change := abs(input.resource.toMinorUnits - input.resource.fromMinorUnits)
 	change * 100 <= input.resource.fromMinorUnits * limits.manager_price_change_percent
 }
+
+# Says which bound was met, and who can go beyond it.
+denial contains concat("", [
+	"managers change a price by up to ", format_int(limits.manager_price_change_percent, 10),
+	" percent, and not to nothing; an administrator can change it further",
+]) if {
+	input.action == "product.price_change"
+	principal.has_role("manager")
+}
