@@ -253,5 +253,23 @@ for (const { technology, title, skip } of DATABASES) {
       ]);
       expect(body.reservation.sites).toEqual(['site-1']);
     });
+
+    it('tells a call to the acquirer that has not ended as under way', async () => {
+      const process = await start();
+      const id = await process.place();
+      await comesTo(process, id, 'confirmed');
+      const [payment] = peers.payments.values();
+      const begun = { attemptId: 'att_9', operation: 'capture', outcome: '', detail: '' };
+      payment!.attempts.push({ ...begun, startedAtMicros: 1_000n, endedAtMicros: 0n });
+      const { body } = await process.ask({ path: `/v1/orders/${id}/why`, token: CUSTOMER });
+      const at = '1970-01-01T00:00:00.001Z';
+      expect(body.story.at(-1)).toMatchObject({
+        kind: 'attempt',
+        operation: 'capture',
+        outcome: 'under_way',
+        at,
+        endedAt: at,
+      });
+    });
   });
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { SEED } from './expectations.ts';
+import { fillDisk, fullDiskRefusal } from './orders/full-disk.ts';
 import { killOrders } from './orders/kill-orders.ts';
 import { raceForThirty } from './orders/stock-of-thirty.ts';
 
@@ -8,6 +9,7 @@ const CLIENTS = 64;
 const KILLS = 3;
 const TIMEOUT_MS = 300_000;
 const POSTGRES_URL = process.env['HOLDFAST_TEST_POSTGRES_URL'];
+const refused = fullDiskRefusal();
 const options = { attempts: ATTEMPTS, clients: CLIENTS, seed: SEED, progress: () => {} };
 
 async function expectSoldOnce(postgresUrl?: string): Promise<void> {
@@ -46,6 +48,18 @@ test(
     expect(report.findings, `seed ${SEED}, ${report.died.join('; ')}`).toEqual([]);
     expect(report.atRest).toBe(report.orders);
     expect(report.orders).toBe(report.placed);
+  },
+  TIMEOUT_MS,
+);
+
+test.skipIf(refused)(
+  `goes on by itself after a full disk, and loses no order ${refused ?? ''}`,
+  async () => {
+    const { acknowledged, afterwards, refusals, degraded, findings } = await fillDisk();
+    expect(findings).toEqual([]);
+    expect(acknowledged.size).toBeGreaterThan(afterwards);
+    expect([...refusals]).toEqual(['the disk of the database is full']);
+    expect(degraded).toContain('order');
   },
   TIMEOUT_MS,
 );

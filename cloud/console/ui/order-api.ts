@@ -59,6 +59,7 @@ export type StoryEntry = Told &
         readonly kind: 'attempt';
         readonly id: string;
         readonly operation: string;
+        /** `under_way` until it has ended; `endedAt` is its beginning then. */
         readonly outcome: string;
         readonly endedAt: string;
         readonly detail: string;

@@ -63,9 +63,9 @@ export function storyLine(entry: StoryEntry): StoryLine {
       return {
         kind: 'Acquirer',
         tone: toneOf(entry.outcome),
-        title: `${capital(entry.operation)}: ${entry.outcome}`,
+        title: `${capital(entry.operation)}: ${isUnderWay(entry) ? 'under way' : entry.outcome}`,
         details: [...(entry.detail ? [entry.detail] : []), shortId(entry.id)],
-        tookMs: spanMs(entry.at, entry.endedAt),
+        tookMs: isUnderWay(entry) ? undefined : spanMs(entry.at, entry.endedAt),
       };
     case 'transition':
       return {
@@ -97,6 +97,10 @@ export function storyLine(entry: StoryEntry): StoryLine {
 /** From the first entry on: "+40 ms". */
 export function offsetWords(at: string, first: string): string {
   return `+${formatSpan(spanMs(first, at))}`;
+}
+
+function isUnderWay({ outcome }: { readonly outcome: string }): boolean {
+  return outcome === 'under_way';
 }
 
 function spanMs(from: string, to: string): number {

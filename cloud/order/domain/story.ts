@@ -5,8 +5,10 @@ import type { PeerCallName } from './steps.ts';
 export interface AcquirerAttempt {
   readonly id: string;
   readonly operation: string;
+  /** Empty while it is under way. */
   readonly outcome: string;
   readonly startedAt: bigint;
+  /** 0 while it is under way. */
   readonly endedAt: bigint;
   readonly detail: string;
 }

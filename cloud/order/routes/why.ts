@@ -36,8 +36,8 @@ const entrySchema = z.discriminatedUnion('kind', [
     ...at,
     id: z.string(),
     operation: z.string(),
-    outcome: z.string(),
-    endedAt: z.iso.datetime(),
+    outcome: z.string().meta({ description: '`under_way` until it has ended.' }),
+    endedAt: z.iso.datetime().meta({ description: 'Its beginning, until it has ended.' }),
     detail: z.string(),
   }),
   z.strictObject({
@@ -125,8 +125,12 @@ async function attemptsOf(
 function entryJson(entry: StoryEntry): z.input<typeof entrySchema> {
   switch (entry.kind) {
     case 'attempt': {
-      const { startedAt: _, endedAt, ...rest } = entry;
-      return { ...rest, at: time(entry.at), endedAt: time(endedAt) };
+      const { startedAt, endedAt, outcome, ...rest } = entry;
+      const isUnderWay = endedAt === 0n;
+      const end = isUnderWay
+        ? { outcome: 'under_way', endedAt: time(startedAt) }
+        : { outcome, endedAt: time(endedAt) };
+      return { ...rest, at: time(entry.at), ...end };
     }
     case 'call': {
       const { startedAt, endedAt, ...rest } = entry;
