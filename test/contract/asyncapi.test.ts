@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import {
   clientFrameSchema,
   eventFrame,
@@ -9,11 +8,19 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import {
+  ASYNCAPI_BASELINE,
+  ASYNCAPI_FILE,
+  type AsyncApi,
+  breakingFrames,
+  readAsyncApi,
+} from './asyncapi-file.ts';
+import { readText } from './proto-file.ts';
 
-const PATH = join(import.meta.dirname, '../../proto/asyncapi.yaml');
+const REFRESH = 'run: node test/contract/export-asyncapi.ts';
 const messages = z.object({ messages: z.array(z.object({ $ref: z.string() })) });
 const shape = z.looseObject({ operations: z.object({ say: messages, show: messages }) });
-const document = loadConfig(shape, { file: PATH, env: {} });
+const document = loadConfig(shape, { file: ASYNCAPI_FILE, env: {} });
 const ajv = new Ajv2020({ strict: false });
 addFormats.default(ajv);
 ajv.addSchema(document, 'asyncapi');
@@ -74,6 +81,41 @@ describe('proto/asyncapi.yaml', () => {
     }
     const said = document.operations.say.messages.map(nameOf);
     expect(said.toSorted()).toEqual([...new Set(CLIENT_FRAMES.map(({ type }) => type))].toSorted());
+  });
+});
+
+describe('the accepted proto/asyncapi.yaml', () => {
+  const now = readAsyncApi(ASYNCAPI_FILE);
+
+  function replaced(from: string, to: string): AsyncApi {
+    const text = JSON.stringify(now);
+    expect(text).toContain(from);
+    return JSON.parse(text.replace(from, to));
+  }
+
+  it('is not broken', () => {
+    expect(breakingFrames(readAsyncApi(ASYNCAPI_BASELINE), now)).toEqual([]);
+  });
+
+  it('is all that there is, so that what was added can not be taken back unseen', () => {
+    expect(readText(ASYNCAPI_BASELINE), REFRESH).toBe(readText(ASYNCAPI_FILE));
+  });
+
+  it.each([
+    ['"from":{', '"since":{', 'gap#/from: field was removed'],
+    ['"required":["type","token"]', '"required":["type"]', 'resume#/token: field was required'],
+    ['"cursor-too-old",', '', 'gap#/reason: enum lost "cursor-too-old"'],
+    ['"maxLength":64', '"maxLength":32', 'subscribe#/channel: maxLength 64 became 32'],
+    ['"closing":{"payload"', '"ending":{"payload"', 'closing: the frame was removed'],
+    ['"address":"/v1/ws"', '"address":"/v2/ws"', '/v1/ws: the channel was removed'],
+  ])('is broken when %s becomes %s', (from, to, says) => {
+    const found = breakingFrames(now, replaced(from, to));
+    expect(found).toContainEqual(expect.stringContaining(says));
+  });
+
+  it('is not broken by a frame that is added', () => {
+    const added = replaced('"closing":{"payload"', '"notice":{"payload":{}},"closing":{"payload"');
+    expect(breakingFrames(now, added)).toEqual([]);
   });
 });
 

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { breakingChanges, schemaText } from '@holdfast/cloud/graph/contract.ts';
-import { GRAPHQL_BASELINE, GRAPHQL_FILE, readText } from './graphql-file.ts';
+import { GRAPHQL_BASELINE, GRAPHQL_FILE } from './graphql-file.ts';
+import { readText } from './proto-file.ts';
 
 /**
  * Writes proto/schema.graphql, and moves the baseline on when nothing breaks it. On a break it

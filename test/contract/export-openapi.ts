@@ -1,12 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import {
-  breakingOpenApi,
-  OPENAPI_BASELINE,
-  OPENAPI_FILE,
-  readText,
-  textOf,
-} from './openapi-file.ts';
+import { breakingOpenApi, OPENAPI_BASELINE, OPENAPI_FILE, textOf } from './openapi-file.ts';
+import { readText } from './proto-file.ts';
 import { openRestCloud } from './rest-cloud.ts';
 
 /**

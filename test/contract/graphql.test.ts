@@ -1,6 +1,7 @@
 import { breakingChanges, schemaText } from '@holdfast/cloud/graph/contract.ts';
 import { describe, expect, it } from 'vitest';
-import { GRAPHQL_BASELINE, GRAPHQL_FILE, readText } from './graphql-file.ts';
+import { GRAPHQL_BASELINE, GRAPHQL_FILE } from './graphql-file.ts';
+import { readText } from './proto-file.ts';
 
 const REFRESH = 'run: node test/contract/export-graphql.ts';
 

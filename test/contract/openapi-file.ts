@@ -1,10 +1,7 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { ensureGoTool, type GoTool } from '../../infra/local/stack/go-tool.ts';
+import { inProto } from './proto-file.ts';
 
-const inProto = (name: string): string =>
-  fileURLToPath(new URL(`../../proto/${name}`, import.meta.url));
 export const OPENAPI_FILE = inProto('openapi.json');
 /** What was last accepted: every export after it has to get along with it. */
 export const OPENAPI_BASELINE = inProto('baseline/openapi.json');
@@ -15,16 +12,6 @@ const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
 
 export function textOf(document: object): string {
   return `${JSON.stringify(document, null, 2)}\n`;
-}
-
-/** Undefined when it is not there yet. */
-export function readText(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw cause;
-  }
 }
 
 interface Finding {

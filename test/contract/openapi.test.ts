@@ -7,13 +7,8 @@ import {
 } from '@holdfast/cloud/platform/http/document.fixture.ts';
 import { afterAll, describe, expect, it } from 'vitest';
 import { whyNoGoTool } from '../../infra/local/stack/go-tool.ts';
-import {
-  breakingOpenApi,
-  OASDIFF,
-  OPENAPI_BASELINE,
-  OPENAPI_FILE,
-  readText,
-} from './openapi-file.ts';
+import { breakingOpenApi, OASDIFF, OPENAPI_BASELINE, OPENAPI_FILE } from './openapi-file.ts';
+import { readText } from './proto-file.ts';
 import { conventionBreaches } from './rest-conventions.ts';
 
 const REFRESH = 'run: node test/contract/export-openapi.ts';

@@ -4,7 +4,8 @@ import {
 } from '@holdfast/cloud/platform/http/document.fixture.ts';
 import { type Principal, ROLES, type Role } from '@holdfast/shared/contracts/roles.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { OPENAPI_FILE, readText, textOf } from './openapi-file.ts';
+import { OPENAPI_FILE, textOf } from './openapi-file.ts';
+import { readText } from './proto-file.ts';
 import { openRestCloud, type RestCloud } from './rest-cloud.ts';
 import {
   conventionBreaches,
