@@ -13,6 +13,7 @@ import type { StreamDeps } from './gateway-stream.ts';
 import { GreetingGate } from './greeting-gate.ts';
 import { startLostSweep } from './lost-sweep.ts';
 import { createMeters } from './meters.ts';
+import { RecentTrouble } from './recent-trouble.ts';
 import type { EdgeLinkSettings } from './settings.ts';
 import { edgeLinkMigrations } from './store/migrations.ts';
 import type { EdgeLinkTables } from './store/tables.ts';
@@ -60,6 +61,7 @@ export async function openEdgeLink(deps: EdgeLinkDeps): Promise<ServiceHandle> {
       streamBytesMax: deps.settings.creditBytes,
     }),
     gate: new GreetingGate(),
+    trouble: new RecentTrouble(runtime.clock),
   };
   let isDraining = false;
   const sync = syncHandler({ ...streams, draining: () => isDraining });
@@ -93,6 +95,6 @@ function moduleOf(deps: StreamDeps, relay: Relay, drain: () => Promise<void>): M
       await relay.stop();
       await deps.sql.close();
     },
-    degraded: () => relay.degraded?.() ?? sweep?.failure(),
+    degraded: () => relay.degraded?.() ?? sweep?.failure() ?? deps.trouble.text,
   };
 }

@@ -20,6 +20,7 @@ import { frameAction, frameKind, type StreamPhase } from './domain/stream-phase.
 import type { PositionsConsumer } from './events/positions-consumer.ts';
 import { fencedFrame, greetGateway, welcomeFrame } from './greet-gateway.ts';
 import type { GreetingGate } from './greeting-gate.ts';
+import type { RecentTrouble } from './recent-trouble.ts';
 import { createReportWriter, type ReportWriter } from './report-writer.ts';
 import type { EdgeLinkSettings } from './settings.ts';
 import {
@@ -40,6 +41,7 @@ export interface StreamDeps extends IntakeDeps {
   readonly registry: StreamRegistry;
   readonly credits: CreditShares;
   readonly gate: GreetingGate;
+  readonly trouble: RecentTrouble;
 }
 
 /** What carries the stream. */
@@ -188,6 +190,7 @@ export class GatewayStream {
   #fail(error: unknown): void {
     const { log } = this.#deps.runtime;
     log.warn({ err: error, gatewayId: this.#peer.gatewayId }, 'the stream failed');
+    this.#deps.trouble.failed(error);
     const known = error instanceof AppError;
     void this.end('closed', known ? error : new AppError('INTERNAL', 'the stream failed'));
   }
@@ -287,6 +290,7 @@ export class GatewayStream {
     const retrySpreadMs = Math.min(RETRY_SPREAD_MS_MAX, deps.registry.size * GREETING_MS);
     const welcome = { turn, creditBytes, retrySpreadMs, nowMicros };
     this.#socket.send(welcomeFrame(lanes, welcome));
+    deps.trouble.worked();
     this.#leaveGate();
   }
 
@@ -307,6 +311,7 @@ export class GatewayStream {
       this.#queue.shift();
     }
     const answers = await this.#established().intake.take(arrived);
+    this.#deps.trouble.worked();
     for (const { block } of arrived) this.#inFlightBytes -= block.body.byteLength;
     if (this.#isEnded()) return;
     for (const answer of answers) this.#socket.send(this.#withCredit(answer));

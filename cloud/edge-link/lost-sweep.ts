@@ -32,7 +32,7 @@ export function startLostSweep(deps: StreamDeps, turnOut: () => Promise<void>) {
       }
       failure = undefined;
     } catch (error) {
-      failure = `the database cannot be tidied: ${String(error)}`;
+      failure = `the database cannot be tidied: ${error instanceof Error ? error.message : String(error)}`;
     }
     if (!stopped) timer = runtime.clock.after(SWEEP_INTERVAL_MS, start);
   };
