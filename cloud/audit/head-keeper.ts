@@ -1,3 +1,4 @@
+import { messageOf } from '@holdfast/shared/lib/message-of.ts';
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import { appendHead, HEAD_EVERY_MICROS } from './store/heads.ts';
@@ -32,7 +33,7 @@ export function createHeadKeeper(options: {
       failed = undefined;
       if (head) log.info({ head: Number(head.index), hash: head.hash }, 'audit chains have a head');
     } catch (err) {
-      failed = `chaining the heads failed: ${err instanceof Error ? err.message : String(err)}`;
+      failed = `chaining the heads failed: ${messageOf(err)}`;
       log.error({ err }, 'chaining the heads failed; it is tried again');
     }
   };

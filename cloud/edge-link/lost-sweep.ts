@@ -1,3 +1,4 @@
+import { messageOf } from '@holdfast/shared/lib/message-of.ts';
 import type { Timer } from '@holdfast/shared/runtime/clock.ts';
 import type { StreamDeps } from './gateway-stream.ts';
 import { storeLost } from './store/gateways.ts';
@@ -32,7 +33,7 @@ export function startLostSweep(deps: StreamDeps, turnOut: () => Promise<void>) {
       }
       failure = undefined;
     } catch (error) {
-      failure = `the database cannot be tidied: ${error instanceof Error ? error.message : String(error)}`;
+      failure = `the database cannot be tidied: ${messageOf(error)}`;
     }
     if (!stopped) timer = runtime.clock.after(SWEEP_INTERVAL_MS, start);
   };

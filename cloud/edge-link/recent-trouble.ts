@@ -1,4 +1,5 @@
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
+import { messageOf } from '@holdfast/shared/lib/message-of.ts';
 import type { Clock } from '@holdfast/shared/runtime/clock.ts';
 
 /** A gateway comes again within this time, and what failed fails again or does not. */
@@ -18,7 +19,7 @@ export class RecentTrouble {
   /** What is a gateway's own fault does not count. */
   failed(error: unknown): void {
     if (error instanceof AppError && error.status < SERVER_FAULT_STATUS_MIN) return;
-    this.#what = error instanceof Error ? error.message : String(error);
+    this.#what = messageOf(error);
     this.#untilMs = this.#clock.monotonicMs() + TROUBLE_TOLD_MS;
   }
 

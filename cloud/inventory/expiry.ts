@@ -1,3 +1,4 @@
+import { messageOf } from '@holdfast/shared/lib/message-of.ts';
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { Desk } from './store/desk.ts';
@@ -45,7 +46,7 @@ export function createExpiry(options: {
       return count;
     } catch (err) {
       // Tried again at the next look, and shown meanwhile (I4).
-      failure = `expiring failed: ${err instanceof Error ? err.message : String(err)}`;
+      failure = `expiring failed: ${messageOf(err)}`;
       runtime.log.error({ err }, 'reservations were not expired; it is tried again');
       return 0;
     }

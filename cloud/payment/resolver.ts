@@ -1,3 +1,4 @@
+import { messageOf } from '@holdfast/shared/lib/message-of.ts';
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { Payments } from './payments.ts';
@@ -63,7 +64,7 @@ export function createResolver({ sql, payments, runtime, leaseMs }: ResolverDeps
   const loop = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       const pauseMs = await round().catch((err: unknown) => {
-        trouble = `resolving failed: ${err instanceof Error ? err.message : String(err)}`;
+        trouble = `resolving failed: ${messageOf(err)}`;
         log.error({ err }, 'resolving payments failed; it is tried again');
         return LOOK_MS_MAX;
       });

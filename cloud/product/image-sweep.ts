@@ -1,3 +1,4 @@
+import { messageOf } from '@holdfast/shared/lib/message-of.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { ProductImages } from './routes/product-images.ts';
 
@@ -24,7 +25,7 @@ export function createImageSweep(
       await images.sweep();
       failed = undefined;
     } catch (err) {
-      failed = `sweeping images failed: ${err instanceof Error ? err.message : String(err)}`;
+      failed = `sweeping images failed: ${messageOf(err)}`;
       log.error({ err }, 'sweeping images failed; it is tried again');
     }
   };

@@ -1,4 +1,5 @@
 import { TOPICS } from '@holdfast/shared/contracts/topics.ts';
+import { messageOf } from '@holdfast/shared/lib/message-of.ts';
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { EventLog } from '../platform/event-log/event-log.ts';
@@ -68,7 +69,7 @@ export function createUpkeep(deps: UpkeepDeps): Upkeep {
       failures.delete(name);
       return outcome;
     } catch (err) {
-      failures.set(name, `${name} failed: ${err instanceof Error ? err.message : String(err)}`);
+      failures.set(name, `${name} failed: ${messageOf(err)}`);
       log.error({ err, chore: name }, 'upkeep failed; it is tried again');
       return 'idle';
     }

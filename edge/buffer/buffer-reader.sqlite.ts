@@ -2,6 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { SequenceRange } from '@holdfast/shared/domain/ranges.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
+import { messageOf } from '@holdfast/shared/lib/message-of.ts';
 import {
   type Database,
   isCorrupt,
@@ -79,7 +80,7 @@ function readable<T>(file: string, read: () => T): T {
     return read();
   } catch (cause) {
     if (cause instanceof AppError || !isUnreadable(cause)) throw cause;
-    throw new AppError('STORE_DAMAGED', `${file} is damaged: ${reasonOf(cause)}`, {
+    throw new AppError('STORE_DAMAGED', `${file} is damaged: ${messageOf(cause)}`, {
       cause,
       hint: 'holdfast-gateway verify says what of it is readable.',
     });
@@ -88,10 +89,6 @@ function readable<T>(file: string, read: () => T): T {
 
 function isUnreadable(error: unknown): boolean {
   return isCorrupt(error) || sqliteCode(error).startsWith('SQLITE_IOERR');
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function bufferReader(database: Database, file: string): BufferReader {
@@ -214,7 +211,7 @@ function readChunk(
     if (!read || !isUnreadable(cause)) throw cause;
     const next = nextAfter(rows, span.first);
     const resume = findable(sql, stream, { first: next, last: span.last });
-    const damage = { reason: reasonOf(cause), resume };
+    const damage = { reason: messageOf(cause), resume };
     return { stream: read.row, version: read.version, rows, complete: false, damage };
   }
 }

@@ -4,6 +4,7 @@ import { Block, BlockForm } from '../contracts/gen/holdfast/edge/v1/edge_link.ts
 import { type Lane, laneFromWire } from '../contracts/lanes.ts';
 import { AssertionError } from '../lib/assert.ts';
 import { blockChecksum } from '../lib/block-checksum.ts';
+import { messageOf } from '../lib/message-of.ts';
 import {
   coverage,
   EMPTY_POSITION,
@@ -204,7 +205,7 @@ function attempt<T>(reason: ParkReason, origin: Origin, read: () => T): Attempt<
     return { kind: 'done', value: read() };
   } catch (error) {
     if (error instanceof AssertionError) throw error;
-    const detail = error instanceof Error ? error.message : String(error);
+    const detail = messageOf(error);
     return { kind: 'parked', parked: { reason, detail, origin, recordCount: 0 } };
   }
 }

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import Sqlite from 'better-sqlite3';
 import { AppError } from '../lib/app-error.ts';
+import { messageOf } from '../lib/message-of.ts';
 import { ensureFolder, syncFolder } from './files.ts';
 
 /** One connection to one SQLite file. Its calls block the thread until they are done. */
@@ -223,7 +224,7 @@ function enterWal(database: Database): void {
 
 function openFailure(file: string, cause: unknown): AppError {
   if (cause instanceof AppError) return cause;
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = messageOf(cause);
   if (isCorrupt(cause)) {
     return new AppError('STORE_DAMAGED', `${file} is damaged: ${reason}`, {
       cause,

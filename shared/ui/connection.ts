@@ -1,4 +1,5 @@
 import { AppError } from '../lib/app-error.ts';
+import { messageOf } from '../lib/message-of.ts';
 import { createObservable, type Observable } from './observable.ts';
 
 export type Connection =
@@ -32,7 +33,7 @@ export function watchConnection(now: () => number): ConnectionWatch {
       if (failureCount === 1) sinceMs = now();
       if (!isOutage(error)) return succeeded();
       if (!isWorthTelling(error, failureCount)) return;
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       const before = connection.get();
       if (before.kind === 'down' && before.why === why) return;
       connection.set({ kind: 'down', sinceMs, why });

@@ -3,6 +3,7 @@ import {
   type OpenedBlock,
   openBlockEvent,
 } from '@holdfast/shared/domain/block-event.ts';
+import { messageOf } from '@holdfast/shared/lib/message-of.ts';
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { EventLog, LogBatch, LogEvent } from '../../platform/event-log/event-log.ts';
@@ -86,7 +87,7 @@ async function applyOrPark(opened: OpenedStock, deps: StockConsumerDeps): Promis
   } catch (error) {
     if (!deps.isRefusal(error) || opened.kind !== 'block') throw error;
     const { origin, recordCount, key, range } = opened.block;
-    const detail = error instanceof Error ? error.message : String(error);
+    const detail = messageOf(error);
     const known = { origin, recordCount, key, firstSequence: range.first };
     const parked = { reason: 'refused' as const, detail, ...known };
     count(deps.runtime, await applyStockBlocks(deps.ledger, [{ kind: 'parked', parked }]));

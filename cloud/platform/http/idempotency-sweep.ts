@@ -1,3 +1,4 @@
+import { messageOf } from '@holdfast/shared/lib/message-of.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import { type Idempotency, type IdempotencyTables, SWEPT_MAX } from './idempotency.ts';
 
@@ -27,7 +28,7 @@ export function createIdempotencySweep<DB extends IdempotencyTables>(
       failed = undefined;
       return swept;
     } catch (err) {
-      failed = `sweeping failed: ${err instanceof Error ? err.message : String(err)}`;
+      failed = `sweeping failed: ${messageOf(err)}`;
       log.error({ err }, 'sweeping stored answers failed; it is tried again');
       return 0;
     }

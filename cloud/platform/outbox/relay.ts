@@ -1,4 +1,5 @@
 import type { Topic } from '@holdfast/shared/contracts/topics.ts';
+import { messageOf } from '@holdfast/shared/lib/message-of.ts';
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import { statement } from '@holdfast/shared/platform/sql/statement.ts';
 import type { Module } from '@holdfast/shared/runtime/modules.ts';
@@ -129,7 +130,7 @@ class RelayLoop {
         await this.#pause(pollMs, { nudge: isHolder });
       } catch (cause) {
         runtime.log.warn({ err: cause }, 'cannot publish the outbox');
-        this.failure = `cannot publish: ${cause instanceof Error ? cause.message : cause}`;
+        this.failure = `cannot publish: ${messageOf(cause)}`;
         const longest = Math.min(PAUSE_MS_MAX, PAUSE_MS_MIN * 2 ** failures++);
         await this.#pause(longest * (0.5 + runtime.random.fraction() / 2), { nudge: false });
       }

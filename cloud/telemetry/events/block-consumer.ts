@@ -2,6 +2,7 @@ import { LIVE_HEADER } from '@holdfast/shared/contracts/events.ts';
 import { gatewayOf } from '@holdfast/shared/domain/block-event.ts';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { AssertionError } from '@holdfast/shared/lib/assert.ts';
+import { messageOf } from '@holdfast/shared/lib/message-of.ts';
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import type { EventLog, LogBatch, LogEvent } from '../../platform/event-log/event-log.ts';
@@ -133,7 +134,7 @@ async function applyOrPark(
   } catch (error) {
     if (!isRefusal(error) || opened.kind !== 'block') throw error;
     const { block } = opened;
-    const detail = error instanceof Error ? error.message : String(error);
+    const detail = messageOf(error);
     const { origin, recordCount, key, range } = block;
     const firstSequence = range.first;
     const parked = { reason: 'refused' as const, detail, origin, recordCount, key, firstSequence };

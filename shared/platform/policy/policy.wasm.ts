@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadPolicy } from '@open-policy-agent/opa-wasm';
+import { messageOf } from '../../lib/message-of.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { answerSchema, manifestSchema } from './bundle.ts';
 import type { Policy, PolicyDecision } from './policy.ts';
@@ -28,7 +29,7 @@ export async function openWasmPolicy(options: WasmPolicyOptions): Promise<Policy
     return decided(options, revision, (input) => answerOf(evaluate(input)));
   } catch (cause) {
     options.runtime.log.error({ err: cause }, 'there is no policy bundle: everything is denied');
-    const reasons = [`there is no usable policy bundle: ${sentence(cause)}`];
+    const reasons = [`there is no usable policy bundle: ${messageOf(cause)}`];
     return decided(options, NO_REVISION, () => ({ allowed: false, reasons }));
   }
 }
@@ -84,10 +85,6 @@ function attempt(answer: () => Answer): Answer {
   try {
     return answer();
   } catch (cause) {
-    return { allowed: false, reasons: [`the rule failed: ${sentence(cause)}`] };
+    return { allowed: false, reasons: [`the rule failed: ${messageOf(cause)}`] };
   }
-}
-
-function sentence(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -10,6 +10,7 @@ import {
 } from 'kysely';
 import { AppError } from '../../lib/app-error.ts';
 import { assert } from '../../lib/assert.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Engine } from './engine.ts';
 import type { Migration, Technology } from './sql.ts';
@@ -74,7 +75,7 @@ async function applyNext(
   try {
     await next.up(tx as unknown as Transaction<unknown>, engine.technology);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw refusal(`migration ${next.id} of ${service} failed: ${reason}`, { cause });
   }
   await tx

@@ -1,4 +1,5 @@
 import { AppError } from '../../lib/app-error.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import { type Clock, withDeadline } from '../../runtime/clock.ts';
 import type { LogSync } from '../../runtime/sqlite.ts';
 
@@ -47,7 +48,7 @@ export class SharedSync {
     try {
       await withDeadline(this.#log.sync(), { clock: this.#clock, ms: SYNC_MS_MAX, late });
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = messageOf(cause);
       this.#failure = new AppError('STORE_NOT_DURABLE', `the disk failed: ${reason}`, {
         cause,
         hint: 'Look at the disk, then restart the process; it verifies the file when it opens it.',
