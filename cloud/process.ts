@@ -59,7 +59,9 @@ export async function startCloud(options: CloudOptions): Promise<CloudProcess> {
   try {
     await modules.start();
   } catch (cause) {
-    await stop();
+    // Why it could not start is what a person has to know.
+    const failed = (err: unknown): void => runtime.log.error({ err }, 'did not stop cleanly');
+    await stop().catch(failed);
     throw cause;
   }
   const ports = listeners.ports();

@@ -167,6 +167,33 @@ export function sqliteCode(error: unknown): string {
   return error instanceof Sqlite.SqliteError ? error.code : '';
 }
 
+/**
+ * The operating error that a failure of SQLite is to the caller; any other error stays as it is.
+ */
+export function sqliteFailure(cause: unknown): unknown {
+  const code = sqliteCode(cause);
+  if (isBusy(cause)) {
+    return new AppError('SQL_CONTENTION', 'another process kept the file locked', { cause });
+  }
+  if (code === 'SQLITE_FULL') {
+    return new AppError('UNAVAILABLE', 'the disk of the database is full', {
+      cause,
+      hint: 'Free some space; nothing of the transaction was stored.',
+    });
+  }
+  if (code.startsWith('SQLITE_IOERR')) {
+    // A second sync after a failed one may succeed without having written anything.
+    return new AppError('STORE_NOT_DURABLE', `the disk failed: ${code}`, {
+      cause,
+      hint: 'Look at the disk, then restart the process; it verifies the file when it opens it.',
+    });
+  }
+  if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) {
+    return new AppError('STORE_DAMAGED', `the database is damaged: ${code}`, { cause });
+  }
+  return cause;
+}
+
 /** An error of SQLite that came from another thread, where its class was lost. */
 export function sqliteError(code: string, message: string): Error {
   return new Sqlite.SqliteError(message, code);

@@ -1,5 +1,5 @@
 import type { Topic } from '@holdfast/shared/contracts/topics.ts';
-import type { Database } from '@holdfast/shared/runtime/sqlite.ts';
+import { type Database, sqliteFailure } from '@holdfast/shared/runtime/sqlite.ts';
 import { fairShare } from './fair-share.ts';
 import { commitOffset, type GroupsStatements, openGroupsStatements } from './groups-statements.ts';
 
@@ -69,15 +69,13 @@ export class GroupsFile {
     // A renewal that a power cut takes back is of no use after it: it is not worth a sync.
     this.#database.pragma('synchronous = NORMAL');
     try {
-      return this.#database
-        .transaction(() => {
-          const { renew, enter, dead } = this.#statements;
-          const alive = renew.run(nowMicros, this.#process).changes > 0;
-          if (!alive) enter.run(this.#process, nowMicros, this.#leaseMicros);
-          for (const process of dead.all(nowMicros, nowMicros)) this.#bury(process);
-          return !alive;
-        })
-        .immediate();
+      return this.#write(() => {
+        const { renew, enter, dead } = this.#statements;
+        const alive = renew.run(nowMicros, this.#process).changes > 0;
+        if (!alive) enter.run(this.#process, nowMicros, this.#leaseMicros);
+        for (const process of dead.all(nowMicros, nowMicros)) this.#bury(process);
+        return !alive;
+      });
     } finally {
       this.#database.pragma('synchronous = FULL');
     }
@@ -90,60 +88,54 @@ export class GroupsFile {
   claim(seat: Seat): Share {
     const { group, topic, member, partitionCount } = seat;
     const { join, members, addLease, leases, take, bump, generation } = this.#statements;
-    return this.#database
-      .transaction(() => {
-        if (join.run(group, topic, member, this.#process).changes > 0) bump.run(group, topic);
-        const alive = members.all(group, topic);
-        const fair = fairShare({ members: alive, member, topic, partitionCount });
-        for (let partition = 0; partition < partitionCount; partition++) {
-          addLease.run(group, topic, partition);
-        }
-        const rows = leases.all(group, topic);
-        let held = rows.filter((row) => row.member === member).length;
-        for (const { partition, member: holder } of rows) {
-          if (held >= fair) break;
-          if (holder !== null && alive.includes(holder)) continue;
-          take.run(member, group, topic, partition);
-          held += 1;
-        }
-        return {
-          holds: leases.all(group, topic).flatMap((row) =>
-            row.member === member
-              ? [
-                  {
-                    partition: Number(row.partition),
-                    epoch: row.epoch,
-                    nextOffset: row.nextOffset,
-                  },
-                ]
-              : [],
-          ),
-          fair,
-          generation: generation.get(group, topic) ?? 0n,
-        };
-      })
-      .immediate();
+    return this.#write(() => {
+      if (join.run(group, topic, member, this.#process).changes > 0) bump.run(group, topic);
+      const alive = members.all(group, topic);
+      const fair = fairShare({ members: alive, member, topic, partitionCount });
+      for (let partition = 0; partition < partitionCount; partition++) {
+        addLease.run(group, topic, partition);
+      }
+      const rows = leases.all(group, topic);
+      let held = rows.filter((row) => row.member === member).length;
+      for (const { partition, member: holder } of rows) {
+        if (held >= fair) break;
+        if (holder !== null && alive.includes(holder)) continue;
+        take.run(member, group, topic, partition);
+        held += 1;
+      }
+      return {
+        holds: leases.all(group, topic).flatMap((row) =>
+          row.member === member
+            ? [
+                {
+                  partition: Number(row.partition),
+                  epoch: row.epoch,
+                  nextOffset: row.nextOffset,
+                },
+              ]
+            : [],
+        ),
+        fair,
+        generation: generation.get(group, topic) ?? 0n,
+      };
+    });
   }
 
   /** Gives a partition up, with the offset that was reached. */
   release(commit: OffsetCommit): void {
     const { group, topic } = commit.seat;
-    this.#database
-      .transaction(() => {
-        if (!commitOffset(this.#statements, commit)) return;
-        this.#statements.free.run(group, topic, commit.hold.partition);
-        this.#statements.bump.run(group, topic);
-      })
-      .immediate();
+    this.#write(() => {
+      if (!commitOffset(this.#statements, commit)) return;
+      this.#statements.free.run(group, topic, commit.hold.partition);
+      this.#statements.bump.run(group, topic);
+    });
   }
 
   leave({ group, topic, member }: Seat): void {
     const { leave, bump } = this.#statements;
-    this.#database
-      .transaction(() => {
-        if (leave.run(group, topic, member).changes > 0) bump.run(group, topic);
-      })
-      .immediate();
+    this.#write(() => {
+      if (leave.run(group, topic, member).changes > 0) bump.run(group, topic);
+    });
   }
 
   generation({ group, topic }: Seat): bigint {
@@ -158,10 +150,22 @@ export class GroupsFile {
     return changed;
   }
 
-  /** Ends this process's lease at once, with all its members. */
+  /** Ends this process's lease at once, with all its members; what fails then, time does. */
   close(): void {
-    this.#database.transaction(() => this.#bury(this.#process)).immediate();
-    this.#database.close();
+    try {
+      this.#write(() => this.#bury(this.#process));
+    } finally {
+      this.#database.close();
+    }
+  }
+
+  /** Throws UNAVAILABLE when the disk is full; see `sqliteFailure` for the others. */
+  #write<T>(work: () => T): T {
+    try {
+      return this.#database.transaction(work).immediate();
+    } catch (cause) {
+      throw sqliteFailure(cause);
+    }
   }
 
   #bury(process: string): void {

@@ -1,3 +1,4 @@
+import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { SubscribeOptions } from './event-log.ts';
 import type { GroupsFile, Hold, OffsetCommit, Seat } from './groups-file.ts';
 import type { LogWorld } from './log-world.ts';
@@ -89,8 +90,15 @@ export class TopicSubscription {
   leave(): void {
     this.#stopping = true;
     for (const { hold } of this.#consumers.values()) this.#fence(hold);
-    this.#options.groups.leave(this.#seat);
-    this.#options.onGroupChanged();
+    const { groups, world, onGroupChanged } = this.#options;
+    try {
+      groups.leave(this.#seat);
+    } catch (err) {
+      if (!(err instanceof AppError)) throw err;
+      const { group, topic } = this.#seat;
+      world.log.warn({ err, group, topic }, 'cannot leave a group; its lease ends by itself');
+    }
+    onGroupChanged();
   }
 
   #consume(hold: Hold): void {

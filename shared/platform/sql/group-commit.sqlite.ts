@@ -1,7 +1,7 @@
 import { AppError } from '../../lib/app-error.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Random } from '../../runtime/random.ts';
-import { assertDurable, type Database, isBusy, sqliteCode } from '../../runtime/sqlite.ts';
+import { assertDurable, type Database, isBusy, sqliteFailure } from '../../runtime/sqlite.ts';
 import type { Steps } from '../../runtime/steps.ts';
 import type { SharedSync } from './shared-sync.sqlite.ts';
 
@@ -225,31 +225,4 @@ export class GroupCommit {
     if (database.inTransaction) this.#control.rollback.run();
     return error;
   }
-}
-
-/**
- * The operating error that a failure of SQLite is to the caller; any other error stays as it is.
- */
-export function sqliteFailure(cause: unknown): unknown {
-  const code = sqliteCode(cause);
-  if (isBusy(cause)) {
-    return new AppError('SQL_CONTENTION', 'another process kept the file locked', { cause });
-  }
-  if (code === 'SQLITE_FULL') {
-    return new AppError('UNAVAILABLE', 'the disk of the database is full', {
-      cause,
-      hint: 'Free some space; nothing of the transaction was stored.',
-    });
-  }
-  if (code.startsWith('SQLITE_IOERR')) {
-    // A second sync after a failed one may succeed without having written anything.
-    return new AppError('STORE_NOT_DURABLE', `the disk failed: ${code}`, {
-      cause,
-      hint: 'Look at the disk, then restart the process; it verifies the file when it opens it.',
-    });
-  }
-  if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) {
-    return new AppError('STORE_DAMAGED', `the database is damaged: ${code}`, { cause });
-  }
-  return cause;
 }

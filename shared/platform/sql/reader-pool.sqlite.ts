@@ -1,7 +1,6 @@
 import { AppError } from '../../lib/app-error.ts';
 import type { Clock, Timer } from '../../runtime/clock.ts';
-import type { Database } from '../../runtime/sqlite.ts';
-import { sqliteFailure } from './group-commit.sqlite.ts';
+import { type Database, sqliteFailure } from '../../runtime/sqlite.ts';
 
 /** Reads that are open at the same moment, each on a state of its own; others wait. */
 const READERS_MAX = 4;

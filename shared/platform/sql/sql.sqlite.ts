@@ -15,10 +15,11 @@ import {
   type OpenSqliteFileOptions,
   openLogSync,
   openSqliteFile,
+  sqliteFailure,
 } from '../../runtime/sqlite.ts';
 import { SqliteCompiler } from './column-types.ts';
 import type { Body, Engine, Execute } from './engine.ts';
-import { GroupCommit, type Seat, sqliteFailure } from './group-commit.sqlite.ts';
+import { GroupCommit, type Seat } from './group-commit.sqlite.ts';
 import { openHandle } from './handle.ts';
 import { ReaderPool } from './reader-pool.sqlite.ts';
 import { SharedSync } from './shared-sync.sqlite.ts';
