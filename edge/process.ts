@@ -1,22 +1,14 @@
 import { addOperations, createApp } from '@holdfast/shared/runtime/http.ts';
 import { type HttpServer, serveHttp } from '@holdfast/shared/runtime/http-server.ts';
 import { createModules, type Module } from '@holdfast/shared/runtime/modules.ts';
-import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
-import type { GatewaySettings } from './settings.ts';
 import { addStatus } from './status.ts';
 import { VERSION } from './version.ts';
-import { type Decoration, type GatewayParts, wireGateway } from './wiring.ts';
+import { type GatewayOptions, type GatewayParts, wireGateway } from './wiring.ts';
 
 export interface GatewayProcess {
   readonly parts: GatewayParts;
   readonly pagesPort: number;
   stop(): Promise<void>;
-}
-
-export interface GatewayOptions {
-  readonly settings: GatewaySettings;
-  readonly runtime: Runtime;
-  readonly decoration?: Decoration;
 }
 
 /** Starts the gateway. Throws after stopping what had started. */
@@ -53,7 +45,11 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayProc
   try {
     await modules.start();
   } catch (cause) {
-    await stop();
+    const failed = (err: unknown): void => runtime.log.error({ err }, 'did not stop cleanly');
+    // What was never started is open all the same, and would keep the process from ending.
+    await stop()
+      .then(() => parts.close())
+      .catch(failed);
     throw cause;
   }
   runtime.log.info({ mqttPort: parts.broker.port(), pagesPort: http!.port }, 'gateway ready');

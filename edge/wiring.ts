@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { Module } from '@holdfast/shared/runtime/modules.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
+import { sqliteFailure } from '@holdfast/shared/runtime/sqlite.ts';
 import { listenTcp } from './broker/mqtt-listener.tcp.ts';
 import { type Broker, openBroker } from './broker/open-broker.ts';
 import { openSqliteSessions } from './broker/persistence/session-persistence.sqlite.ts';
@@ -32,14 +33,39 @@ export interface GatewayParts {
   /** Undefined while the gateway is not enrolled. */
   readonly uplink: Uplink | undefined;
   readonly credentials: GatewayCredentials | undefined;
+  /** Closes what the modules close when they stop; again is harmless. */
+  close(): Promise<void>;
 }
 
-/** The only place of the gateway where a technology is chosen. */
-export function wireGateway(options: {
+export interface GatewayOptions {
   readonly settings: GatewaySettings;
   readonly runtime: Runtime;
   readonly decoration?: Decoration;
-}): GatewayParts {
+}
+
+/**
+ * The only place of the gateway where a technology is chosen. Throws after closing what had been
+ * opened.
+ */
+export function wireGateway(options: GatewayOptions): GatewayParts {
+  let close = async (): Promise<void> => {};
+  const opened = (closing: () => Promise<void>): void => {
+    close = closing;
+  };
+  try {
+    return wireParts(options, opened);
+  } catch (cause) {
+    const { log } = options.runtime;
+    // Its thread and its timers would keep the process from ending.
+    close().catch((err: unknown) => log.warn({ err }, 'the buffer was not closed'));
+    throw sqliteFailure(cause);
+  }
+}
+
+function wireParts(
+  options: GatewayOptions,
+  onOpened: (close: () => Promise<void>) => void,
+): GatewayParts {
   const { settings, runtime, decoration = {} } = options;
   const volume = openFsVolume({
     folder: settings.dataDir,
@@ -49,6 +75,7 @@ export function wireGateway(options: {
   const store = openBufferStore(join(settings.dataDir, 'buffer.sqlite'), runtime, {
     writes: 'thread',
   });
+  onOpened(() => store.close());
   let clockConfirmed = false;
   const opened = openBuffer(store, {
     runtime,
@@ -56,6 +83,7 @@ export function wireGateway(options: {
     clockConfirmed: () => clockConfirmed,
     volume,
   });
+  onOpened(() => opened.buffer.close());
   const buffer = decoration.buffer?.(opened.buffer) ?? opened.buffer;
   const setAside = mendIdentity(settings.dataDir, runtime.clock.nowMicros());
   if (setAside) runtime.log.error({ setAside }, 'the identity was damaged: it was set aside');
@@ -92,6 +120,7 @@ export function wireGateway(options: {
     broker,
     uplink: line.uplink,
     credentials: credentials instanceof AppError ? undefined : credentials,
+    close: () => opened.buffer.close(),
   };
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -115,6 +115,23 @@ it.for([
   expect(stderr).toMatch(new RegExp(`PORT_IN_USE: .*127\\.0\\.0\\.1:${takenPort}`));
   expect(stderr).toMatch(new RegExp(`choose another .*port with the setting ${setting}`));
 });
+
+it.for([
+  { binary: CLOUD, file: 'sql/order.sqlite' },
+  { binary: CLOUD, file: 'event-log/groups.db' },
+  { binary: GATEWAY, file: 'sessions.sqlite' },
+])(
+  'a file that cannot be opened is named, and the process ends: $file',
+  async ({ binary, file }) => {
+    const dataDir = mkdtempSync(join(dir, 'data-'));
+    // A folder in its place: nobody can open that, not even root.
+    mkdirSync(join(dataDir, file), { recursive: true });
+    const { code, stderr } = await run(binary, { env: { HOLDFAST_DATA_DIR: dataDir } });
+    expect(code).toBe(1);
+    expect(stderr).toContain(`UNAVAILABLE: cannot open ${join(dataDir, file)}`);
+    expect(stderr).not.toMatch(/^ {4}at /m);
+  },
+);
 
 it('the gateway serves its pages on loopback only', async () => {
   const { code, stderr } = await run(GATEWAY, { env: { HOLDFAST_PAGES_HOST: '0.0.0.0' } });

@@ -181,18 +181,21 @@ export interface RunResult {
   readonly stderr: string;
 }
 
-/** Runs a command of the product to its end. */
+const RUN_MS_MAX = 30_000;
+
+/** Runs a command of the product to its end; throws when it does not come to one. */
 export async function runEntry(
   entry: string,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
 ): Promise<RunResult> {
-  const options = { env: { ...process.env, ...COMPILE_CACHE, ...env }, timeout: 30_000 };
+  const options = { env: { ...process.env, ...COMPILE_CACHE, ...env }, timeout: RUN_MS_MAX };
   try {
     const done = await promisify(execFile)(process.execPath, [`${ROOT}${entry}`, ...args], options);
     return { code: 0, ...done };
   } catch (error) {
-    const failed = error as { code?: number; stdout?: string; stderr?: string };
+    const failed = error as Partial<RunResult> & { killed?: boolean };
+    if (failed.killed) throw new Error(`${entry} did not end`, { cause: error });
     return { code: failed.code ?? 1, stdout: failed.stdout ?? '', stderr: failed.stderr ?? '' };
   }
 }
