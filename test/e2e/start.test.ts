@@ -138,17 +138,30 @@ const gone = (pids: readonly number[]): Promise<true> =>
     END_TIMEOUT_MS,
   );
 
-/** An answer of the API for the administrator of `dev.json`. */
-async function api<T>({ urls, logins }: DevFile, path: string): Promise<T> {
-  const admin = logins.find(({ username }) => username === 'admin');
-  const signedIn = await fetch(`${urls.cloud}/v1/auth/token`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(admin),
-  });
-  const { accessToken } = (await signedIn.json()) as { accessToken: string };
-  const headers = { authorization: `Bearer ${accessToken}` };
-  return (await (await fetch(urls.cloud + path, { headers })).json()) as T;
+async function answerOf<T>(url: string, init: RequestInit): Promise<T> {
+  const answer = await fetch(url, init);
+  if (!answer.ok) throw new Error(`${url} answered ${answer.status}: ${await answer.text()}`);
+  return (await answer.json()) as T;
+}
+
+let session: { readonly file: DevFile; readonly authorization: string } | undefined;
+
+/** An answer of the API for the administrator of `dev.json`, who signs in once: it is limited. */
+async function api<T>(file: DevFile, path: string): Promise<T> {
+  if (session?.file !== file) {
+    const admin = file.logins.find(({ username }) => username === 'admin');
+    const { accessToken } = await answerOf<{ accessToken: string }>(
+      `${file.urls.cloud}/v1/auth/token`,
+      {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(admin),
+      },
+    );
+    session = { file, authorization: `Bearer ${accessToken}` };
+  }
+  const { authorization } = session;
+  return answerOf<T>(file.urls.cloud + path, { headers: { authorization } });
 }
 
 interface List<T> {
