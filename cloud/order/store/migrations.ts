@@ -30,6 +30,11 @@ export const ORDER_TABLES: OpenSqlOptions = {
     },
     outboxMigration('0002-outbox'),
     idempotencyMigration('0003-idempotency'),
+    {
+      // Whoever ships asks for what is confirmed; among millions that have ended it may be little.
+      id: '0004-orders-by-state',
+      up: (tx) => index(tx, 'orders', ['tenant', 'state', 'id']),
+    },
   ],
 };
 
