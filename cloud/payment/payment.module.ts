@@ -11,7 +11,7 @@ import type { PeerService } from '../platform/peer/peer.ts';
 import type { ServiceHandle } from '../service.ts';
 import { sums } from './domain/ledger.ts';
 import { createPayments } from './payments.ts';
-import { reconcile } from './reconciliation.ts';
+import { createReconciliation, type ReconciliationReport } from './reconciliation.ts';
 import { createResolver } from './resolver.ts';
 import { addPaymentRoutes, type Denial, type PaymentRoutes } from './routes/payments.ts';
 import { paymentHandlers } from './routes/rpc.ts';
@@ -45,10 +45,11 @@ export async function openPayment(deps: PaymentDeps): Promise<PaymentHandle> {
   const committed = (): void => relay.nudge();
   const payments = createPayments({ sql, acquirer, outbox, runtime, leaseMs, committed });
   const resolver = createResolver({ sql, payments, runtime, leaseMs });
+  const reconcile = createReconciliation({ sql, acquirer, clock: runtime.clock });
   const routes: PaymentRoutes = {
     policy: deps.policy,
     find: payments.find,
-    reconcile: (of) => report({ sql, acquirer }, of),
+    reconcile: async (of) => jsonOf(await reconcile(of)),
     audit: (denial) => auditDenial({ sql, outbox, relay }, denial),
   };
   return {
@@ -78,11 +79,8 @@ export async function openPayment(deps: PaymentDeps): Promise<PaymentHandle> {
   };
 }
 
-async function report(
-  deps: { sql: Sql<PaymentTables>; acquirer: Acquirer },
-  of: { tenant: string; day: string },
-): ReturnType<PaymentRoutes['reconcile']> {
-  const { ledger, differences, ...rest } = await reconcile(deps, of);
+function jsonOf(report: ReconciliationReport): Awaited<ReturnType<PaymentRoutes['reconcile']>> {
+  const { ledger, differences, ...rest } = report;
   return {
     ...rest,
     isBalanced: [...sums(ledger).values()].every((sum) => sum === 0n),

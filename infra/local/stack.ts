@@ -16,8 +16,12 @@ async function main(args: string[]): Promise<void> {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { install: { type: 'boolean', default: process.env['CI'] === 'true' } },
+    options: {
+      install: { type: 'boolean', default: process.env['CI'] === 'true' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
   });
+  if (values.help) return say(USAGE.trim());
   const commands: Record<string, Command> = { up: up(values.install), status, down, url };
   const [command = '', ...wanted] = positionals;
   const run = commands[command];

@@ -147,11 +147,8 @@ export function operationsOfDay(
       .selectAll()
       .where('day', '=', day)
       .where('outcome', '=', 'done')
-      .where((eb) =>
-        eb.or([
-          eb('reference', '>', reference),
-          eb.and([eb('reference', '=', reference), eb('operation_id', '>', operationId)]),
-        ]),
+      .where(({ eb, refTuple, tuple }) =>
+        eb(refTuple('reference', 'operation_id'), '>', tuple(reference, operationId)),
       )
       .orderBy('reference')
       .orderBy('operation_id')
