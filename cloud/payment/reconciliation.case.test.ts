@@ -130,7 +130,7 @@ for (const { technology, title, skip } of DATABASES) {
         day: DAY,
       });
 
-    it('is complete for a day of several pages, and asks about nothing that both have', async () => {
+    it('is complete for a day of several pages, and asks about nothing both have', async () => {
       await book(world.tables, keys);
       // Neither theirs of another tenant nor ours of another day belongs to it.
       await book(world.tables, ['pay_other'], { tenant: 'other' });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { sql } from 'kysely';
+import type { Clock } from '../../runtime/clock.ts';
 import { testRuntime } from '../../runtime/runtime.ts';
 import type { Steps } from '../../runtime/steps.ts';
 import { openPostgresSql } from './sql.postgres.ts';
@@ -61,6 +62,7 @@ export interface OpenOptions {
   readonly migrations?: readonly Migration[];
   readonly transactionMsMax?: number;
   readonly steps?: Steps;
+  readonly clock?: Clock;
   /** SQLite only: the disk. */
   readonly openSync?: SqliteSqlOptions['openSync'];
   /** PostgreSQL only: added to the URL. */
@@ -122,8 +124,8 @@ export class CaseWorld {
     await cleaner.close();
   }
 
-  #adapter({ transactionMsMax, steps, openSync, query = '' }: OpenOptions): OpenSql {
-    const rt = testRuntime(steps && { steps });
+  #adapter({ transactionMsMax, steps, clock, openSync, query = '' }: OpenOptions): OpenSql {
+    const rt = testRuntime({ ...(steps && { steps }), ...(clock && { clock }) });
     const limits = transactionMsMax === undefined ? {} : { transactionMsMax };
     return this.technology === 'sqlite'
       ? openSqliteSql({ dir: this.dir, rt, ...limits, ...(openSync && { openSync }) })

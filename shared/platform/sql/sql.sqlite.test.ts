@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { sql as raw } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../runtime/clock.ts';
 import { openLogSync, openSqliteFile } from '../../runtime/sqlite.ts';
 import type { Steps } from '../../runtime/steps.ts';
+import { READING_MS_MAX } from './fair-reading.sqlite.ts';
 import { type CaseTables, CaseWorld, MIGRATIONS } from './sql.fixture.ts';
 import type { Migration, Sql } from './sql.ts';
 
@@ -150,6 +152,27 @@ describe('the disk', () => {
     await count(sql);
     expect(disk.syncs).toBe(before + 1);
     other.close();
+  });
+});
+
+describe('reads, one after the other,', () => {
+  it('let others go on when they take long', async () => {
+    // Each look at the clock takes a millisecond, so each statement does.
+    let nowMs = 0;
+    const clock = { ...systemClock, monotonicMs: () => nowMs++ };
+    const sql = await world.open({ clock });
+    await count(sql);
+    let turns = 0;
+    const turn = (): void => {
+      turns += 1;
+      next = setImmediate(turn);
+    };
+    let next = setImmediate(turn);
+    const reads = READING_MS_MAX * 20;
+    for (let read = 0; read < reads; read += 1) await count(sql);
+    clearImmediate(next);
+    expect(turns).toBeGreaterThanOrEqual(19);
+    expect(turns).toBeLessThan(reads / 2);
   });
 });
 

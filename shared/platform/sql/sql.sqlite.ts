@@ -19,6 +19,7 @@ import {
 } from '../../runtime/sqlite.ts';
 import { SqliteCompiler } from './column-types.ts';
 import type { Body, Engine, Execute } from './engine.ts';
+import { FairReading } from './fair-reading.sqlite.ts';
 import { GroupCommit, type Seat } from './group-commit.sqlite.ts';
 import { openHandle } from './handle.ts';
 import { ReaderPool } from './reader-pool.sqlite.ts';
@@ -70,6 +71,7 @@ function openEngine(path: string, options: SqliteSqlOptions): Engine {
   const write = statements(writer);
   const readers = new ReaderPool(() => open(path, { readonly: true }), rt.clock);
   const reading = new WeakMap<Database, Execute>();
+  const fair = new FairReading(rt.clock);
   // Prepared once: it is asked with each read.
   const dataVersion = writer.prepare('pragma data_version').pluck();
   const sync = new SharedSync(openSync(writer), rt.clock);
@@ -95,8 +97,9 @@ function openEngine(path: string, options: SqliteSqlOptions): Engine {
     transaction: (body) => transact(group, write, { body, alone: false }),
     exclusive: (body) => transact(group, write, { body, alone: true }),
     async read(body) {
+      await fair.turn();
       const result = await readers.read((database) => {
-        const read = reading.get(database) ?? statements(database);
+        const read = reading.get(database) ?? fair.timed(statements(database));
         reading.set(database, read);
         return body(read);
       });
