@@ -1,6 +1,6 @@
+import { planOf } from '@holdfast/shared/platform/sql/plan.fixture.ts';
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
-import { CompiledQuery } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { dropPlace, newPlace, type OrderPlace, openerOf } from '../order.fixture.ts';
 import { ORDER_TABLES } from './migrations.ts';
@@ -25,15 +25,8 @@ afterEach(async () => {
   await dropPlace(place);
 });
 
-/** How SQLite goes about it (its documentation: "EXPLAIN QUERY PLAN"). */
-async function planOf(scope: OrderScope, page: { state?: 'confirmed'; after?: string }) {
-  const rows = await sql.transaction(async (tx) => {
-    const { sql: text, parameters } = ordersQuery(tx, scope, { ...page, limit: 50 }).compile();
-    const query = CompiledQuery.raw(`explain query plan ${text}`, [...parameters]);
-    return (await tx.executeQuery<{ detail: string }>(query)).rows;
-  });
-  return rows.map(({ detail }) => detail);
-}
+const pagePlan = (scope: OrderScope, page: { state?: 'confirmed'; after?: string }) =>
+  sql.transaction((tx) => planOf(tx, ordersQuery(tx, scope, { ...page, limit: 50 })));
 
 describe('a page of orders', () => {
   it.for([
@@ -49,8 +42,8 @@ describe('a page of orders', () => {
     ],
   ] as const)('for %s with %o is read in the order of an index, and not sorted', async (given) => {
     const [scope, page, index] = given;
-    expect(await planOf(SCOPES[scope], page)).toEqual([`SEARCH orders USING INDEX ${index}`]);
-    const next = await planOf(SCOPES[scope], { ...page, after: 'ord_5' });
+    expect(await pagePlan(SCOPES[scope], page)).toEqual([`SEARCH orders USING INDEX ${index}`]);
+    const next = await pagePlan(SCOPES[scope], { ...page, after: 'ord_5' });
     expect(next).toEqual([`SEARCH orders USING INDEX ${index.replace(')', ' AND id<?)')}`]);
   });
 });

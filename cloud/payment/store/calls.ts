@@ -1,13 +1,19 @@
 import { prefixedId } from '@holdfast/shared/lib/ids.ts';
-import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
+import type { Reader, Sql } from '@holdfast/shared/platform/sql/sql.ts';
 import { statement } from '@holdfast/shared/platform/sql/statement.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
-import type { Transaction } from 'kysely';
+import { sql as raw, type Transaction } from 'kysely';
 import type { PaymentTables } from './tables.ts';
 
 type Tx = Transaction<PaymentTables>;
 export type OperationRow = PaymentTables['operations'];
 export type PaymentRow = PaymentTables['payments'];
+
+/**
+ * Written out: a partial index is looked into for a literal only. What is pending is few; what has
+ * ended stays for good and must not be passed over.
+ */
+const PENDING = raw.lit<'pending'>('pending');
 
 /** A call that may go out: its intent is stored, and it is ours until the lease ends. */
 export interface ClaimedCall {
@@ -62,18 +68,22 @@ const storeAttempt = statement<PaymentTables, PaymentTables['attempts']>()((db, 
 /** Operations without the acquirer's word whose time has come, oldest first. */
 export function dueOperations(
   sql: Sql<PaymentTables>,
-  { now, limit }: { readonly now: bigint; readonly limit: number },
+  due: { readonly now: bigint; readonly limit: number },
 ): Promise<OperationRow[]> {
-  return sql.read((db) =>
-    db
-      .selectFrom('operations')
-      .selectAll()
-      .where('state', '=', 'pending')
-      .where('due_at', '<=', now)
-      .orderBy('due_at')
-      .limit(limit)
-      .execute(),
-  );
+  return sql.read((db) => dueQuery(db, due).execute());
+}
+
+export function dueQuery(
+  db: Reader<PaymentTables>,
+  { now, limit }: { readonly now: bigint; readonly limit: number },
+) {
+  return db
+    .selectFrom('operations')
+    .selectAll()
+    .where('state', '=', PENDING)
+    .where('due_at', '<=', now)
+    .orderBy('due_at')
+    .limit(limit);
 }
 
 /** When the next one is due, and since when the oldest waits; undefined when none does. */
@@ -81,17 +91,20 @@ export function pendingTimes(
   sql: Sql<PaymentTables>,
 ): Promise<{ dueAt: bigint; since: bigint; count: bigint } | undefined> {
   return sql.read(async (db) => {
-    const row = await db
-      .selectFrom('operations')
-      .select(({ fn }) => [
-        fn.min('due_at').as('dueAt'),
-        fn.min('created_at').as('since'),
-        fn.countAll<bigint>().as('count'),
-      ])
-      .where('state', '=', 'pending')
-      .executeTakeFirstOrThrow();
+    const row = await pendingQuery(db).executeTakeFirstOrThrow();
     return row.count > 0n ? row : undefined;
   });
+}
+
+export function pendingQuery(db: Reader<PaymentTables>) {
+  return db
+    .selectFrom('operations')
+    .select(({ fn }) => [
+      fn.min('due_at').as('dueAt'),
+      fn.min('created_at').as('since'),
+      fn.countAll<bigint>().as('count'),
+    ])
+    .where('state', '=', PENDING);
 }
 
 /** Takes a due operation for one call; undefined when somebody else was faster. */
