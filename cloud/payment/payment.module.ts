@@ -11,7 +11,11 @@ import type { PeerService } from '../platform/peer/peer.ts';
 import type { ServiceHandle } from '../service.ts';
 import { sums } from './domain/ledger.ts';
 import { createPayments } from './payments.ts';
-import { createReconciliation, type ReconciliationReport } from './reconciliation.ts';
+import {
+  createReconciliation,
+  REPORT_ANSWER_MS_MAX,
+  type ReconciliationReport,
+} from './reconciliation.ts';
 import { createResolver } from './resolver.ts';
 import { addPaymentRoutes, type Denial, type PaymentRoutes } from './routes/payments.ts';
 import { paymentHandlers } from './routes/rpc.ts';
@@ -50,6 +54,7 @@ export async function openPayment(deps: PaymentDeps): Promise<PaymentHandle> {
     policy: deps.policy,
     find: payments.find,
     reconcile: async (of) => jsonOf(await reconcile(of)),
+    reportMsMax: REPORT_ANSWER_MS_MAX,
     audit: (denial) => auditDenial({ sql, outbox, relay }, denial),
   };
   return {

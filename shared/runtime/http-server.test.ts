@@ -1,8 +1,10 @@
 import { connect } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import { connect as tlsConnect } from 'node:tls';
+import type { Context } from 'hono';
 import { expect, test } from 'vitest';
 import { AppError } from '../lib/app-error.ts';
-import { addOperations, createApp } from './http.ts';
+import { addOperations, createApp, withLimits } from './http.ts';
 import { serveHttp } from './http-server.ts';
 import { testRuntime } from './runtime.ts';
 
@@ -11,6 +13,11 @@ function app(held: { readonly asked?: () => void; readonly until?: Promise<void>
   const runtime = testRuntime();
   const app = createApp(runtime, { bodyBytesMax: 100, requestTimeoutMs: 100 });
   app.get('/slow', () => new Promise<Response>(() => {}));
+  const report = async (c: Context) => {
+    await setTimeout(150);
+    return c.text('reported');
+  };
+  app.get('/report', withLimits(report, { timeoutMs: 5_000 }));
   app.get('/held', async (c) => {
     held.asked?.();
     await held.until;
@@ -52,6 +59,10 @@ test('answers errors as problem documents and tells nothing of the inside', asyn
 
 test('ends a request that takes too long', async () => {
   expect((await app().request('/slow')).status).toBe(504);
+});
+
+test('waits longer for a route that says so', async () => {
+  expect(await (await app().request('/report')).text()).toBe('reported');
 });
 
 test('serves health, readiness, metrics and version', async () => {

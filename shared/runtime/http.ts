@@ -40,14 +40,13 @@ export function createApp(runtime: Runtime, options: AppOptions = {}): HttpApp {
     buckets: SECONDS_BUCKETS,
   });
   const timeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
-  const late = (): Error =>
-    new AppError('DEADLINE_EXCEEDED', `the request took more than ${timeoutMs} ms`);
   app.use(async (c, next) => {
     const started = runtime.clock.monotonicMs();
     const attributes = { 'http.request.method': c.req.method, 'url.path': c.req.path };
     const parent = c.req.header('traceparent');
     await runtime.tracing.span('http.request', { kind: 'server', attributes, parent }, async () => {
-      await withDeadline(next(), { clock: runtime.clock, ms: timeoutMs, late });
+      const ms = limitsOf(c).timeoutMs ?? timeoutMs;
+      await withDeadline(next(), { clock: runtime.clock, ms, late: () => tooLate(ms) });
       if (c.error) report(runtime, c.error);
       const traceparent = runtime.tracing.current();
       if (traceparent) c.header('traceparent', traceparent);
@@ -85,8 +84,7 @@ export function createApp(runtime: Runtime, options: AppOptions = {}): HttpApp {
 function limitBodies(options: AppOptions): MiddlewareHandler<HttpEnv> {
   return async (c, next) => {
     if (c.req.method === 'GET' || c.req.method === 'HEAD') return next();
-    const own = matchedRoutes(c).at(-1)?.handler as Partial<WithBodyLimit> | undefined;
-    const max = own?.bodyBytesMax ?? options.bodyBytesMax ?? BODY_BYTES_MAX;
+    const max = limitsOf(c).bodyBytesMax ?? options.bodyBytesMax ?? BODY_BYTES_MAX;
     const declared = c.req.header('content-length');
     const isChunked = c.req.header('transfer-encoding') !== undefined;
     if (declared !== undefined && !isChunked) {
@@ -119,13 +117,29 @@ function tooLarge(bytesMax: number): AppError {
   return new AppError('PAYLOAD_TOO_LARGE', `the body is larger than ${bytesMax} bytes`);
 }
 
-interface WithBodyLimit {
-  readonly bodyBytesMax: number;
+function tooLate(ms: number): AppError {
+  return new AppError('DEADLINE_EXCEEDED', `the request took more than ${ms} ms`);
 }
 
-/** A handler that takes larger bodies (an upload) than the app does. */
-export function withBodyLimit<H extends Handler<HttpEnv>>(handler: H, bodyBytesMax: number): H {
-  return Object.assign(handler, { bodyBytesMax } satisfies WithBodyLimit);
+/** In place of the app's own. */
+export interface RouteLimits {
+  /** An upload's. */
+  readonly bodyBytesMax?: number;
+  /** A report's, which takes longer than an answer may. */
+  readonly timeoutMs?: number;
+}
+
+interface WithLimits {
+  readonly limits: RouteLimits;
+}
+
+export function withLimits<H extends Handler<HttpEnv>>(handler: H, limits: RouteLimits): H {
+  return Object.assign(handler, { limits } satisfies WithLimits);
+}
+
+function limitsOf(c: Context<HttpEnv>): RouteLimits {
+  const own = matchedRoutes(c).at(-1)?.handler as Partial<WithLimits> | undefined;
+  return own?.limits ?? {};
 }
 
 /** What a path would have taken; only asked when a request found nothing. */

@@ -58,6 +58,7 @@ export interface PaymentRoutes {
   readonly policy: Policy;
   readonly find: (of: { tenant: string; paymentKey: string }) => Promise<PaymentView>;
   readonly reconcile: (of: { tenant: string; day: string }) => Promise<Report>;
+  readonly reportMsMax: number;
   /** Written before the denial is answered. */
   readonly audit: (denial: Denial) => Promise<void>;
 }
@@ -105,6 +106,7 @@ function addReconciliation(api: Api, routes: PaymentRoutes): void {
       caller: CALLERS,
       query: z.strictObject({ day: z.iso.date() }),
       answers: { 200: { description: 'The report', body: report } },
+      timeoutMs: routes.reportMsMax,
     },
     async ({ c, principal, query }) =>
       c.json(await routes.reconcile({ tenant: principal.tenant, day: query.day })),

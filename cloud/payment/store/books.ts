@@ -15,7 +15,7 @@ export interface BookedOperation {
 /** Rows that one statement of the books reads, so that it holds nobody up. */
 export const BOOKS_PAGE_ROWS = 1_000;
 /** Entries that one statement sums. */
-export const SUMMED_ENTRIES_MAX = 20_000;
+export const SUMMED_ENTRIES_MAX = 10_000;
 
 export interface DonePage {
   readonly operations: readonly BookedOperation[];

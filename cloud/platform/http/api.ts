@@ -7,7 +7,7 @@ import {
   type HttpApp,
   type HttpEnv,
   invalidRequest,
-  withBodyLimit,
+  withLimits,
 } from '@holdfast/shared/runtime/http.ts';
 import type { Context } from 'hono';
 import type { z } from 'zod';
@@ -59,8 +59,12 @@ export function addRoute<const R extends Route>(api: Api, route: R, handler: Han
     const call = await parse(c, principal);
     return handler(call as Call<R>);
   };
-  const { upload } = route;
-  app.on(route.method.toUpperCase(), path, upload ? withBodyLimit(serve, upload.bytesMax) : serve);
+  const { upload, timeoutMs } = route;
+  const limits = {
+    ...(upload && { bodyBytesMax: upload.bytesMax }),
+    ...(timeoutMs && { timeoutMs }),
+  };
+  app.on(route.method.toUpperCase(), path, withLimits(serve, limits));
 }
 
 /** Bugs of who wrote the route, found when the process starts. */

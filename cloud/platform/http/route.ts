@@ -48,6 +48,8 @@ export interface Route {
   readonly tagged?: true;
   /** Cursor pages: `limit`, `cursor`, `next_cursor`, `Link`. Its answers are tagged. */
   readonly list?: true;
+  /** In place of the app's deadline, for a report that takes longer than an answer may. */
+  readonly timeoutMs?: number;
   /** Whose budget it takes from; by default a GET reads and everything else writes. */
   readonly rate?: RateClass;
 }
