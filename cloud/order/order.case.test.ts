@@ -1,3 +1,4 @@
+import { systemClock } from '@holdfast/shared/runtime/clock.ts';
 import { seededRandom } from '@holdfast/shared/runtime/random.ts';
 import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -97,6 +98,23 @@ for (const { technology, title, skip } of DATABASES) {
         ['order.authorised.v1', ['site-1']],
         ['order.confirmed.v1', ['site-1']],
       ]);
+    });
+
+    it('goes on when the clock, which was hours ahead, is set back', async () => {
+      let aheadMs = 7_200_000;
+      const clock = {
+        ...systemClock,
+        now: () => systemClock.now() + aheadMs,
+        nowMicros: () => systemClock.nowMicros() + BigInt(aheadMs) * 1000n,
+      };
+      let lost = 0;
+      peers.fateOf = ({ method }) =>
+        method === 'reserve' && lost++ < 3 ? 'lost-before' : 'arrives';
+      const process = await start({ runtime: testRuntime({ clock }) });
+      const id = await process.place();
+      await vi.waitFor(() => expect(lost).toBeGreaterThan(0));
+      aheadMs = 0;
+      await comesTo(process, id, 'confirmed');
     });
 
     it('is declined without stock, and nothing is held', async () => {

@@ -1,4 +1,6 @@
 import { PaymentState } from '@holdfast/shared/contracts/gen/holdfast/payment/v1/payment.ts';
+import { systemClock } from '@holdfast/shared/runtime/clock.ts';
+import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { callsOn, DATABASES, newKey, PaymentWorld } from './payment.fixture.ts';
 
@@ -42,6 +44,22 @@ for (const { technology, title, skip } of DATABASES) {
       const sent = (await world.charge(key))?.operations.find((each) => each.kind === 'authorise');
       expect(sent?.deliveries ?? 0).toBe(behaviour === 'drop_before' ? 0 : 1);
       expect(await world.account('authorised_holds')).toBe(charged === 'held' ? 1_000n : 0n);
+    });
+
+    it('is resolved, too, when the clock, which was hours ahead, is set back', async () => {
+      let aheadMs = 7_200_000;
+      const clock = {
+        ...systemClock,
+        now: () => systemClock.now() + aheadMs,
+        nowMicros: () => systemClock.nowMicros() + BigInt(aheadMs) * 1000n,
+      };
+      const other = callsOn(await world.start(testRuntime({ clock })));
+      const key = newKey();
+      await calls.authorise(key);
+      await world.tell({ call: 'Capture', behaviour: 'drop_after' });
+      await other.capture(key);
+      aheadMs = 0;
+      expect((await calls.settled(key)).state).toBe(PAYMENT_STATE_CAPTURED);
     });
 
     it.each(AFTER)('Capture, %s: captured once', async (behaviour) => {

@@ -1,6 +1,8 @@
 import { messageOf } from '@holdfast/shared/lib/message-of.ts';
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
+import { CLOCK_SKEW_MS_MAX } from '@holdfast/shared/runtime/clock.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
+import { DELAY_MS_MAX } from './domain/resolution.ts';
 import type { Payments } from './payments.ts';
 import { claimCall, dueOperations, pendingTimes } from './store/calls.ts';
 import type { PaymentTables } from './store/tables.ts';
@@ -47,7 +49,9 @@ export function createResolver({ sql, payments, runtime, leaseMs }: ResolverDeps
   });
 
   const round = async (): Promise<number> => {
-    const due = await dueOperations(sql, { now: clock.nowMicros(), limit: BATCH_MAX });
+    const now = clock.nowMicros();
+    const latest = now + BigInt(Math.max(leaseMs, DELAY_MS_MAX) + CLOCK_SKEW_MS_MAX) * 1000n;
+    const due = await dueOperations(sql, { now, latest, limit: BATCH_MAX });
     await Promise.all(
       due.map(async (operation) => {
         const claimed = await claimCall(sql, operation, { runtime, leaseMs });

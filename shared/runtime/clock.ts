@@ -17,6 +17,12 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/**
+ * How far the wall clocks of two machines may differ. What is due later than it can be by more than
+ * this was written under a clock that has been set back since.
+ */
+export const CLOCK_SKEW_MS_MAX = 600_000;
+
 export interface Timer {
   cancel(): void;
 }

@@ -146,6 +146,27 @@ async function claim(
   }));
 }
 
+/**
+ * What is worked on and due after `latest` is due now: nothing can be due so late, so the clock was
+ * ahead when it was written. How many.
+ */
+export async function hasten(
+  sql: Sql<OrderTables>,
+  { now, latest }: { readonly now: bigint; readonly latest: bigint },
+): Promise<bigint> {
+  return sql.transaction(async (tx) => {
+    const { numUpdatedRows } = await tx
+      .updateTable('orders')
+      .set({ due_at: now })
+      .where('due_at', '>', latest)
+      .where('due_at', '<', NEVER)
+      // It waits for days, and not for us.
+      .where('state', '!=', 'confirmed')
+      .executeTakeFirst();
+    return numUpdatedRows;
+  });
+}
+
 /** On the way out: another process goes on at once. */
 export function releaseAll(
   sql: Sql<OrderTables>,

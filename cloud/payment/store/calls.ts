@@ -65,23 +65,24 @@ const storeAttempt = statement<PaymentTables, PaymentTables['attempts']>()((db, 
   db.insertInto('attempts').values(row),
 );
 
+export interface Due {
+  readonly now: bigint;
+  /** Nothing can be due later: the clock was ahead when that was written. */
+  readonly latest: bigint;
+  readonly limit: number;
+}
+
 /** Operations without the acquirer's word whose time has come, oldest first. */
-export function dueOperations(
-  sql: Sql<PaymentTables>,
-  due: { readonly now: bigint; readonly limit: number },
-): Promise<OperationRow[]> {
+export function dueOperations(sql: Sql<PaymentTables>, due: Due): Promise<OperationRow[]> {
   return sql.read((db) => dueQuery(db, due).execute());
 }
 
-export function dueQuery(
-  db: Reader<PaymentTables>,
-  { now, limit }: { readonly now: bigint; readonly limit: number },
-) {
+export function dueQuery(db: Reader<PaymentTables>, { now, latest, limit }: Due) {
   return db
     .selectFrom('operations')
     .selectAll()
     .where('state', '=', PENDING)
-    .where('due_at', '<=', now)
+    .where((eb) => eb.or([eb('due_at', '<=', now), eb('due_at', '>', latest)]))
     .orderBy('due_at')
     .limit(limit);
 }
