@@ -35,6 +35,11 @@ export const ORDER_TABLES: OpenSqlOptions = {
       id: '0004-orders-by-state',
       up: (tx) => index(tx, 'orders', ['tenant', 'state', 'id']),
     },
+    {
+      // A customer may be a shop of its own, with as many orders.
+      id: '0005-customers-orders-by-state',
+      up: (tx) => index(tx, 'orders', ['tenant', 'customer', 'state', 'id']),
+    },
   ],
 };
 

@@ -31,7 +31,11 @@ const pagePlan = (scope: OrderScope, page: { state?: 'confirmed'; after?: string
 describe('a page of orders', () => {
   it.for([
     ['customer', {}, 'orders_by_tenant_customer_id (tenant=? AND customer=?)'],
-    ['customer', { state: 'confirmed' }, 'orders_by_tenant_customer_id (tenant=? AND customer=?)'],
+    [
+      'customer',
+      { state: 'confirmed' },
+      'orders_by_tenant_customer_state_id (tenant=? AND customer=? AND state=?)',
+    ],
     ['everybody', {}, 'orders_by_tenant_id (tenant=?)'],
     ['everybody', { state: 'confirmed' }, 'orders_by_tenant_state_id (tenant=? AND state=?)'],
     ['who works at a site', {}, 'orders_by_tenant_id (tenant=?)'],
