@@ -93,6 +93,7 @@ class EmbeddedLog implements EventLog {
       path: groupsPathIn(dir),
       process: this.#process,
       leaseMs,
+      clock: runtime.clock,
     });
     this.#commits = new OffsetCommits(writer, this.#world, (commit) => {
       for (const topic of this.#topics.values()) {

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openSqliteFile } from '@holdfast/shared/runtime/sqlite.ts';
 import { noSteps } from '@holdfast/shared/runtime/steps.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GroupsFile, type Seat } from './groups-file.ts';
@@ -10,21 +11,34 @@ const LEASE_MS = 2000;
 const LEASE = 2_000_000n;
 
 let folder: string;
+let path: string;
+let nowMicros: bigint;
 let a: GroupsFile;
 let b: GroupsFile;
 let files: LogFiles;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'holdfast-groups-'));
-  const path = join(folder, 'groups.db');
-  a = new GroupsFile({ path, process: 'a', leaseMs: LEASE_MS });
-  b = new GroupsFile({ path, process: 'b', leaseMs: LEASE_MS });
+  path = join(folder, 'groups.db');
+  nowMicros = 0n;
+  a = open('a');
+  b = open('b');
   files = new LogFiles(path, noSteps);
 });
 afterEach(() => {
   for (const file of [a, b, files]) file.close();
   rmSync(folder, { recursive: true, force: true });
 });
+
+function open(process: string, monotonicMicros = () => nowMicros): GroupsFile {
+  return new GroupsFile({ path, process, leaseMs: LEASE_MS, clock: { monotonicMicros } });
+}
+
+/** The file renews its lease at that time. */
+function renew(file: GroupsFile, atMicros: bigint): void {
+  nowMicros = atMicros;
+  file.heartbeat();
+}
 
 const seat = (member: string): Seat => ({
   group: 'g',
@@ -35,11 +49,11 @@ const seat = (member: string): Seat => ({
 
 describe('a lease', () => {
   it('keeps the partitions while it is renewed, and loses them to others when it ends', () => {
-    a.heartbeat(0n);
+    renew(a, 0n);
     expect(a.claim(seat('a.0')).holds).toHaveLength(4);
-    b.heartbeat(LEASE - 1n);
+    renew(b, LEASE - 1n);
     expect(b.claim(seat('b.0'))).toMatchObject({ holds: [], fair: 2 });
-    b.heartbeat(LEASE);
+    renew(b, LEASE);
     const taken = b.claim(seat('b.0'));
     expect(taken.holds.map(({ partition, epoch }) => [partition, epoch])).toEqual([
       [0, 2n],
@@ -50,27 +64,63 @@ describe('a lease', () => {
   });
 
   it('of an earlier boot is over: its renewal lies in the future', () => {
-    a.heartbeat(1_000_000_000n);
+    renew(a, 1_000_000_000n);
     a.claim(seat('a.0'));
-    b.heartbeat(5n);
+    renew(b, 5n);
     expect(b.claim(seat('b.0')).holds).toHaveLength(4);
   });
 
   it('that was missed and not used by others costs nothing', () => {
-    a.heartbeat(0n);
+    renew(a, 0n);
     const { holds } = a.claim(seat('a.0'));
-    expect(a.heartbeat(5n * LEASE)).toBe(false);
+    renew(a, 5n * LEASE);
     expect(a.claim(seat('a.0')).holds).toEqual(holds);
-    b.heartbeat(7n * LEASE);
-    expect(a.heartbeat(7n * LEASE)).toBe(true);
+    renew(b, 7n * LEASE);
+    renew(a, 7n * LEASE);
     expect(a.claim(seat('a.0')).holds).toEqual(holds);
   });
 
-  it('ends at once when the process closes', () => {
-    const c = new GroupsFile({ path: join(folder, 'groups.db'), process: 'c', leaseMs: LEASE_MS });
-    c.heartbeat(0n);
+  it('begins with the claim of who was taken for dead, and ends when that one dies', () => {
+    renew(a, 0n);
+    a.claim(seat('a.0'));
+    renew(b, LEASE);
+    // Sees that its group changed before its next renewal is due, and is killed then.
+    expect(a.claim(seat('a.0')).holds).toHaveLength(4);
+    renew(b, 2n * LEASE - 1n);
+    expect(b.claim(seat('b.0'))).toMatchObject({ fair: 2, holds: [] });
+    renew(b, 2n * LEASE);
+    expect(b.claim(seat('b.0'))).toMatchObject({ fair: 4, holds: { length: 4 } });
+  });
+
+  it('is timed with the file locked: no renewal that was waited for lies in the future', () => {
+    const other = openSqliteFile(path);
+    other.pragma('busy_timeout = 0');
+    const c = open('c', () => {
+      expect(() => other.exec('begin immediate')).toThrow(/locked/);
+      return nowMicros;
+    });
+    c.heartbeat();
     c.claim(seat('c.0'));
-    b.heartbeat(1n);
+    c.close();
+    other.close();
+    expect.assertions(2);
+  });
+
+  it('that an earlier version lost sight of is over', () => {
+    renew(a, 0n);
+    a.claim(seat('a.0'));
+    const file = openSqliteFile(path);
+    file.exec("delete from processes where process = 'a'");
+    file.close();
+    renew(b, 1n);
+    expect(b.claim(seat('b.0')).holds).toHaveLength(4);
+  });
+
+  it('ends at once when the process closes', () => {
+    const c = open('c');
+    renew(c, 0n);
+    c.claim(seat('c.0'));
+    renew(b, 1n);
     c.close();
     expect(b.claim(seat('b.0')).holds).toHaveLength(4);
   });
@@ -78,11 +128,11 @@ describe('a lease', () => {
 
 describe('fencing', () => {
   it('refuses the commit and the release of who lost the partition', () => {
-    a.heartbeat(0n);
+    renew(a, 0n);
     const [lost] = a.claim(seat('a.0')).holds;
     const stale = { seat: seat('a.0'), hold: lost!, nextOffset: 90n };
     expect(files.commitOffsets([{ ...stale, nextOffset: 7n }])).toEqual([true]);
-    b.heartbeat(LEASE);
+    renew(b, LEASE);
     const [taken] = b.claim(seat('b.0')).holds;
     expect(taken).toEqual({ partition: 0, epoch: 2n, nextOffset: 7n });
     expect(files.commitOffsets([stale])).toEqual([false]);
@@ -92,7 +142,7 @@ describe('fencing', () => {
   });
 
   it('raises the epoch also when a member takes back what it gave up', () => {
-    a.heartbeat(0n);
+    renew(a, 0n);
     const [first] = a.claim(seat('a.0')).holds;
     a.release({ seat: seat('a.0'), hold: first!, nextOffset: 3n });
     const [again] = a.claim(seat('a.0')).holds;
@@ -111,24 +161,24 @@ describe('a generation', () => {
       changes.push(generation > last);
       last = generation;
     };
-    a.heartbeat(0n);
+    renew(a, 0n);
     const [hold] = a.claim(seat('a.0')).holds;
     look();
-    a.heartbeat(1n);
+    renew(a, 1n);
     const commit = { seat: seat('a.0'), hold: hold!, nextOffset: 1n };
     files.commitOffsets([commit]);
     a.claim(seat('a.0'));
     look();
     a.release(commit);
     look();
-    b.heartbeat(1n);
+    renew(b, 1n);
     b.claim(seat('b.0'));
     look();
     b.leave(seat('b.0'));
     look();
     b.claim(seat('b.0'));
     look();
-    a.heartbeat(2n * LEASE);
+    renew(a, 2n * LEASE);
     look();
     expect(changes).toEqual([true, false, true, true, true, true, true]);
   });

@@ -1,4 +1,5 @@
 import type { Topic } from '@holdfast/shared/contracts/topics.ts';
+import type { Clock } from '@holdfast/shared/runtime/clock.ts';
 import { type Database, sqliteFailure } from '@holdfast/shared/runtime/sqlite.ts';
 import { fairShare } from './fair-share.ts';
 import { commitOffset, type GroupsStatements, openGroupsStatements } from './groups-statements.ts';
@@ -36,6 +37,13 @@ export interface OffsetCommit {
   readonly nextOffset: bigint;
 }
 
+export interface GroupsFileOptions {
+  readonly path: string;
+  readonly process: string;
+  readonly leaseMs: number;
+  readonly clock: Pick<Clock, 'monotonicMicros'>;
+}
+
 /**
  * Who holds which partition, and how far each group has come: one SQLite file beside those of the
  * topics, so that a commit of an offset never waits for an append.
@@ -48,33 +56,29 @@ export interface OffsetCommit {
  */
 export class GroupsFile {
   readonly #process: string;
+  readonly #clock: Pick<Clock, 'monotonicMicros'>;
   readonly #leaseMicros: bigint;
   readonly #database: Database;
   readonly #statements: GroupsStatements;
   #dataVersion: bigint | undefined;
 
-  constructor(options: { path: string; process: string; leaseMs: number }) {
+  constructor(options: GroupsFileOptions) {
     this.#process = options.process;
+    this.#clock = options.clock;
     this.#leaseMicros = BigInt(options.leaseMs) * 1000n;
     this.#statements = openGroupsStatements(options.path);
     this.#database = this.#statements.database;
     this.#dataVersion = this.#statements.dataVersion.get();
   }
 
-  /**
-   * Renews this process's lease and removes the dead. True when this process itself had been taken
-   * for dead.
-   */
-  heartbeat(nowMicros: bigint): boolean {
+  /** Renews this process's lease and removes the dead. */
+  heartbeat(): void {
     // A renewal that a power cut takes back is of no use after it: it is not worth a sync.
     this.#database.pragma('synchronous = NORMAL');
     try {
-      return this.#write(() => {
-        const { renew, enter, dead } = this.#statements;
-        const alive = renew.run(nowMicros, this.#process).changes > 0;
-        if (!alive) enter.run(this.#process, nowMicros, this.#leaseMicros);
-        for (const process of dead.all(nowMicros, nowMicros)) this.#bury(process);
-        return !alive;
+      this.#write(() => {
+        const nowMicros = this.#renew();
+        for (const process of this.#statements.dead.all(nowMicros, nowMicros)) this.#bury(process);
       });
     } finally {
       this.#database.pragma('synchronous = FULL');
@@ -89,6 +93,9 @@ export class GroupsFile {
     const { group, topic, member, partitionCount } = seat;
     const { join, members, addLease, leases, take, bump, generation } = this.#statements;
     return this.#write(() => {
+      // The others may have taken this process for dead meanwhile: nobody would remove a member
+      // whose process is not there.
+      this.#renew();
       if (join.run(group, topic, member, this.#process).changes > 0) bump.run(group, topic);
       const alive = members.all(group, topic);
       const fair = fairShare({ members: alive, member, topic, partitionCount });
@@ -166,6 +173,18 @@ export class GroupsFile {
     } catch (cause) {
       throw sqliteFailure(cause);
     }
+  }
+
+  /**
+   * The time of the renewal. In a transaction that has begun: while this process waited for the
+   * file another one may have renewed its lease, which must not look like one of an earlier boot.
+   */
+  #renew(): bigint {
+    const { renew, enter } = this.#statements;
+    const nowMicros = this.#clock.monotonicMicros();
+    const alive = renew.run(nowMicros, this.#process).changes > 0;
+    if (!alive) enter.run(this.#process, nowMicros, this.#leaseMicros);
+    return nowMicros;
   }
 
   #bury(process: string): void {

@@ -96,9 +96,11 @@ function prepareMembership(database: Database) {
       'update processes set renewed_us = ? where process = ?',
     ),
     enter: database.prepare<[string, bigint, bigint]>('insert into processes values (?, ?, ?)'),
+    // Also those that only members tell of: earlier versions could leave such behind.
     dead: database
       .prepare<[bigint, bigint], string>(
-        'select process from processes where renewed_us > ? or renewed_us + lease_us <= ?',
+        `select process from processes where renewed_us > ? or renewed_us + lease_us <= ?
+         union select process from members where process not in (select process from processes)`,
       )
       .pluck(),
     exit: database.prepare<[string]>('delete from processes where process = ?'),

@@ -31,7 +31,8 @@ const open = (topic: Topic): TopicFile => {
 
 it('tells of each topic’s news at once, also while another topic’s file is damaged', async () => {
   const clock = simulatedClock();
-  const groups = new GroupsFile({ path: join(folder, 'groups.db'), process: 'a', leaseMs: 2000 });
+  const path = join(folder, 'groups.db');
+  const groups = new GroupsFile({ path, process: 'a', leaseMs: 2000, clock });
   const failures: { file: string; err: unknown }[] = [];
   const runtime = testRuntime({ clock });
   const log = Object.assign(Object.create(runtime.log), {

@@ -119,9 +119,8 @@ export class Peers {
     const { world, groups, leaseMs } = this.#options;
     const now = world.clock.monotonicMs();
     if (now < this.#renewAtMs) return false;
-    const wasTakenForDead = groups.heartbeat(world.clock.monotonicMicros());
+    groups.heartbeat();
     this.#renewAtMs = now + leaseMs / RENEWALS_PER_LEASE;
-    if (wasTakenForDead) for (const subscription of this.#subscriptions) subscription.rejoin();
     return true;
   }
 

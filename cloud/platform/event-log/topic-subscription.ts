@@ -57,12 +57,6 @@ export class TopicSubscription {
     onGroupChanged();
   }
 
-  /** The others took this process for dead: joins again. */
-  rejoin(): void {
-    this.#generation = UNKNOWN;
-    this.rebalance();
-  }
-
   /** There may be new events in these partitions; in any when none is named. */
   notify(ends?: ReadonlyMap<number, bigint>): void {
     for (const [partition, consumer] of this.#consumers) {
