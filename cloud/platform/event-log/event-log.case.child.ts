@@ -42,11 +42,17 @@ const log = await openEmbeddedLog({ dir, runtime, leaseMs, ...(writes && { write
 // Not longer than the test that started it.
 process.once('disconnect', () => process.exit());
 if (task.consume) await consume(log, task.consume);
-report({ ready: true });
+await report({ ready: true });
 if (task.append) await append(log, task.append.keys);
 
-function report(message: LogReport): void {
-  process.send?.(message);
+/**
+ * Resolves once the message outlives this process. A parent that is slow to read fills the channel;
+ * what waits for room in it dies with the process.
+ */
+function report(message: LogReport): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.send!(message, (error: Error | null) => (error ? reject(error) : resolve()));
+  });
 }
 
 function killer(killAt: LogTask['killAt']): (step: string) => void {
@@ -64,9 +70,9 @@ async function consume(
     const { partition, events, leaseEpoch } = batch;
     const texts = events.map((event) => Buffer.from(event.value).toString());
     const told: BatchReport = { partition, epoch: String(leaseEpoch), texts };
-    report({ handling: told });
+    await report({ handling: told });
     if (hang) await new Promise(() => {});
-    report({ handled: told });
+    await report({ handled: told });
   };
   const onError = (error: unknown): void => {
     throw error;
@@ -78,6 +84,6 @@ async function append(log: EventLog, keys: readonly string[]): Promise<void> {
   for (let number = 0; ; number++) {
     const calls = keys.map((key) => ({ key, headers: {}, value: Buffer.from(`${key} ${number}`) }));
     await Promise.all(calls.map((record) => log.append('telemetry.batches', [record])));
-    report({ appended: keys.map((key) => `${key} ${number}`) });
+    await report({ appended: keys.map((key) => `${key} ${number}`) });
   }
 }

@@ -50,7 +50,7 @@ function appendCases(bench: LogBench): void {
         acknowledged.push(...appended);
         if (acknowledged.length > 400 * (round + 1)) child.kill('SIGKILL');
       });
-      await once(child, 'exit');
+      await once(child, 'close');
       const stored = new Set(await readAll(await bench.open()));
       expect(acknowledged.filter((text) => !stored.has(text))).toEqual([]);
     }

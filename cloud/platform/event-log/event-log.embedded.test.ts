@@ -61,7 +61,7 @@ it.each(KILLS)('keeps what was acknowledged when killed at $step, $writes', asyn
     appended.push(...(report.appended ?? []));
     handled.push(...(report.handled?.texts ?? []));
   });
-  const [, signal] = await once(child, 'exit');
+  const [, signal] = await once(child, 'close');
   expect(signal).toBe('SIGKILL');
   const member = await joinGroup(await open(), { group: 'g' });
   await eventually(() => {

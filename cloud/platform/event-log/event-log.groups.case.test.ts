@@ -223,7 +223,7 @@ function processCases(bench: LogBench): void {
         handled.push(...(report.handled?.texts ?? []));
         if (handled.length > 200) child.kill('SIGKILL');
       });
-      await once(child, 'exit');
+      await once(child, 'close');
       theirs.push(...handled);
     }
     producer.kill('SIGKILL');

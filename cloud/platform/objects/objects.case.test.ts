@@ -189,7 +189,7 @@ function concurrencyCases(adapter: ObjectsAdapter): void {
         resolved = count;
         if (count > 5 + round * 3) child.kill('SIGKILL');
       });
-      await once(child, 'exit');
+      await once(child, 'close');
       const text = String(await read('deep/er/a'));
       expect(text).toBe(text.slice(0, 10).repeat(20_000));
       expect(Number(text.slice(0, 10))).toBeGreaterThanOrEqual(resolved);

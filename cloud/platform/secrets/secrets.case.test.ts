@@ -111,7 +111,7 @@ function processCases(adapter: SecretsAdapter): void {
         resolved = report.written ?? 0;
         if (resolved > 20 + round * 7) child.kill('SIGKILL');
       });
-      await once(child, 'exit');
+      await once(child, 'close');
       const value = String(await adapter.open(place).read('auth/signing-key'));
       expect(value).toHaveLength(60_000);
       expect(value).toBe(value.slice(0, 10).repeat(6000));
