@@ -74,7 +74,7 @@ describe.skipIf(!DATA)(title, () => {
       await consumer.deliver([blockRecord(messages, { first: from + 1 })]);
     }
     // Half of what there is folded, half not: neither may show.
-    const hours = await hoursToFold(sql, 2n ** 60n);
+    const hours = await hoursToFold(sql, { now: 2n ** 60n, restMicros: 0n });
     for (const hour of hours) await foldHour(sql, hour, 1n);
     for (const own of Map.groupBy(rows, (row) => `${row.device}/${row.metric}`).values()) {
       const reader = await SeriesReader.of(sql, own[0]!);

@@ -104,7 +104,8 @@ interface Chore {
 async function fold({ sql, runtime, settings }: UpkeepDeps, holder: string): Promise<Outcome> {
   const { clock } = runtime;
   const now = clock.nowMicros();
-  const hours = await hoursToFold(sql, now - BigInt(settings.foldAfterMs) * 1000n);
+  const restMicros = BigInt(settings.foldAfterMs) * 1000n;
+  const hours = await hoursToFold(sql, { now, restMicros });
   if (hours.length === 0 || !(await takeUpkeep(sql, { holder, now }))) return 'idle';
   const endMs = clock.monotonicMs() + STEP_MS_MAX;
   for (let from = 0; from < hours.length && clock.monotonicMs() <= endMs; from += FOLDED_TOGETHER) {

@@ -1,5 +1,6 @@
 import { rowBatches } from '@holdfast/shared/lib/row-batches.ts';
 import type { Reader, Sql } from '@holdfast/shared/platform/sql/sql.ts';
+import { CLOCK_SKEW_MS_MAX } from '@holdfast/shared/runtime/clock.ts';
 import { sql as raw, type Selectable, type Transaction } from 'kysely';
 import {
   appendColumns,
@@ -25,6 +26,7 @@ import type { TelemetryTables } from './tables.ts';
 export const CHUNK_READINGS_MAX = 16_384;
 /** Arrived parts that one step looks at; each hour is then folded in a transaction of its own. */
 const PARTS_PER_STEP = 512;
+const SKEW_MICROS = BigInt(CLOCK_SKEW_MS_MAX) * 1000n;
 /** What of one hour is folded at once; the rest waits for the next step. */
 const PARTS_PER_FOLD = 4_096;
 const READINGS_PER_FOLD = 65_536;
@@ -39,10 +41,13 @@ export interface HourToFold {
   readonly hour: bigint;
 }
 
-/** Hours whose oldest part arrived before `arrivedBefore`; at most a step's worth. */
+/**
+ * Hours with a part that has lain for `restMicros`; at most a step's worth. A part from the future
+ * was stored under a clock that has been set back, and rests no longer.
+ */
 export async function hoursToFold(
   sql: Sql<Tables>,
-  arrivedBefore: bigint,
+  { now, restMicros }: { readonly now: bigint; readonly restMicros: bigint },
 ): Promise<readonly HourToFold[]> {
   const rows = await sql.read((db) =>
     db
@@ -56,7 +61,8 @@ export async function hoursToFold(
   );
   const hours = new Map<string, HourToFold>();
   for (const { series_id, hour, stored_at } of rows) {
-    if (stored_at < arrivedBefore) hours.set(`${series_id}/${hour}`, { seriesId: series_id, hour });
+    const rests = stored_at >= now - restMicros && stored_at <= now + SKEW_MICROS;
+    if (!rests) hours.set(`${series_id}/${hour}`, { seriesId: series_id, hour });
   }
   return [...hours.values()];
 }

@@ -12,7 +12,7 @@ export const LATER = 2n ** 60n;
 /** Folds what any hour has to be folded, as upkeep does in time. */
 export async function foldAll(sql: Sql<TelemetryTables>): Promise<void> {
   for (;;) {
-    const hours = await hoursToFold(sql, LATER);
+    const hours = await hoursToFold(sql, { now: LATER, restMicros: 0n });
     if (hours.length === 0) return;
     for (const hour of hours) await foldHour(sql, hour, 1n);
   }

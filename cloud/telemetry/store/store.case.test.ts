@@ -14,6 +14,7 @@ import { forgetMinutes, forgetReadings } from './retention.ts';
 import type { TelemetryTables } from './tables.ts';
 import { takeUpkeep } from './upkeep-lease.ts';
 
+const HOUR = 3_600_000_000n;
 const NAME = { device: 'cold-01', metric: 't' };
 
 function messages(values: readonly number[], gapMicros = 1_000_000): Message[] {
@@ -268,7 +269,7 @@ onEachDatabase('telemetry store', (technology) => {
       for (let first = 1; first <= 50; first++) {
         await consumer.deliver([blockRecord(messages([first]), { first })]);
       }
-      const [hour] = await hoursToFold(sql, LATER);
+      const [hour] = await hoursToFold(sql, { now: LATER, restMicros: 0n });
       const other = await database.open();
       const outcomes = await Promise.all([foldHour(sql, hour!, 1n), foldHour(other, hour!, 1n)]);
       expect(outcomes).toContain('folded');
@@ -280,8 +281,16 @@ onEachDatabase('telemetry store', (technology) => {
     it('leaves what arrived a moment ago', async () => {
       await consumer.deliver([blockRecord(messages([1]))]);
       const now = consumer.runtime.clock.nowMicros();
-      expect(await hoursToFold(sql, now - 60_000_000n)).toEqual([]);
-      expect((await hoursToFold(sql, now + 1n)).length).toBe(1);
+      const restMicros = 60_000_000n;
+      expect(await hoursToFold(sql, { now, restMicros })).toEqual([]);
+      expect(await hoursToFold(sql, { now: now - restMicros, restMicros })).toEqual([]);
+      expect(await hoursToFold(sql, { now: now + 2n * restMicros, restMicros })).toHaveLength(1);
+    });
+
+    it('folds also what was stored under a clock that was set back', async () => {
+      await consumer.deliver([blockRecord(messages([1]))]);
+      const now = consumer.runtime.clock.nowMicros() - HOUR;
+      expect(await hoursToFold(sql, { now, restMicros: 60_000_000n })).toHaveLength(1);
     });
   });
 
@@ -306,5 +315,11 @@ onEachDatabase('telemetry store', (technology) => {
     expect(await takeUpkeep(sql, { holder: 'b', now: 2n })).toBe(false);
     expect(await takeUpkeep(sql, { holder: 'a', now: 3n })).toBe(true);
     expect(await takeUpkeep(sql, { holder: 'b', now: 60_000_000n })).toBe(true);
+  });
+
+  it('gives upkeep to another when the clock was set back', async () => {
+    expect(await takeUpkeep(sql, { holder: 'a', now: 5n * HOUR })).toBe(true);
+    expect(await takeUpkeep(sql, { holder: 'b', now: 0n })).toBe(true);
+    expect(await takeUpkeep(sql, { holder: 'a', now: 1n })).toBe(false);
   });
 });

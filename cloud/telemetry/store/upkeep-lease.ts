@@ -1,8 +1,10 @@
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
+import { CLOCK_SKEW_MS_MAX } from '@holdfast/shared/runtime/clock.ts';
 import type { TelemetryTables } from './tables.ts';
 
 const NAME = 'upkeep';
 const LEASE_MICROS = 10_000_000n;
+const SKEW_MICROS = BigInt(CLOCK_SKEW_MS_MAX) * 1000n;
 
 /**
  * True when this process folds and deletes for the next seconds. Two that both believe it only
@@ -22,7 +24,12 @@ export function takeUpkeep(
           .column('name')
           .doUpdateSet({ holder, until: row.until })
           .where((where) =>
-            where.or([where('leases.until', '<', now), where('leases.holder', '=', holder)]),
+            where.or([
+              where('leases.until', '<', now),
+              where('leases.holder', '=', holder),
+              // Taken under a clock that has been set back: without this it would last as long.
+              where('leases.until', '>', row.until + SKEW_MICROS),
+            ]),
           ),
       )
       .executeTakeFirst();
