@@ -20,7 +20,14 @@ import {
 import type { PeerCallName } from './domain/steps.ts';
 import { type PeerCalls, SAGA_ACTOR } from './peer-calls.ts';
 import type { OrderWorker } from './routes/order-routes.ts';
-import { advance, type HeldOrder, type NextLease, postpone, releaseAll } from './store/leases.ts';
+import {
+  advance,
+  FIRST_EPOCH,
+  type HeldOrder,
+  type NextLease,
+  postpone,
+  releaseAll,
+} from './store/leases.ts';
 import { NEVER, type OrderTables } from './store/tables.ts';
 import type { Step } from './store/write-change.ts';
 
@@ -156,7 +163,7 @@ class Runner implements SagaRunner {
     for (;;) {
       const work = workOf(order, runtime.clock.nowMicros(), limits);
       if (work.kind === 'none' || work.kind === 'wait') break;
-      const found = await this.#find(order, work);
+      const found = await this.#find({ ...held, order }, work);
       if (found.kind === 'again') {
         const rest: Turn =
           steps.length > 0 ? await this.#commit(held, steps) : { kind: 'on', held };
@@ -173,13 +180,14 @@ class Runner implements SagaRunner {
   }
 
   /** What comes of the order's next work. */
-  async #find(order: Order, work: Exclude<Work, { kind: 'none' | 'wait' }>): Promise<Found> {
+  async #find(held: HeldOrder, work: Exclude<Work, { kind: 'none' | 'wait' }>): Promise<Found> {
+    const { order, epoch } = held;
     if (work.kind === 'fact') {
       const { fact, reason } = work;
       return { kind: 'step', step: this.#step(order, { fact, reason, calls: [], sites: [] }) };
     }
     const { answered, entries: calls } = await this.#ask(order, work);
-    const verdict = judge(order, answered);
+    const verdict = judge(order, answered, { repeated: epoch > FIRST_EPOCH });
     if (verdict.kind === 'again') return { kind: 'again', calls };
     const { fact, reason } = verdict;
     const sites = answered.flatMap(({ answer }) => ('sites' in answer ? (answer.sites ?? []) : []));

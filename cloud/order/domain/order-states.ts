@@ -6,6 +6,8 @@ import { type UndoCall, undoOf } from './steps.ts';
 export const FACTS = [
   'reserved',
   'short',
+  /** Short, and an earlier call may come when there is stock again. */
+  'short-again',
   'authorised',
   'payment-declined',
   'confirmed',
@@ -70,6 +72,7 @@ const TABLE: Readonly<Record<OrderState, Readonly<Record<Fact, Cell>>>> = {
   placed: row(EARLY, {
     reserved: { to: 'reserved' },
     short: { to: 'declined' },
+    'short-again': GIVE_BACK,
     // An earlier holder may have been further than what is stored.
     refused: DECLINE,
     'gave-up': DECLINE,
@@ -80,6 +83,7 @@ const TABLE: Readonly<Record<OrderState, Readonly<Record<Fact, Cell>>>> = {
   reserved: row(EARLY, {
     reserved: LATE,
     short: LATE,
+    'short-again': LATE,
     authorised: { to: 'authorised' },
     'payment-declined': GIVE_BACK,
     refused: DECLINE,
@@ -91,6 +95,7 @@ const TABLE: Readonly<Record<OrderState, Readonly<Record<Fact, Cell>>>> = {
   authorised: row(EARLY, {
     reserved: LATE,
     short: LATE,
+    'short-again': LATE,
     authorised: LATE,
     'payment-declined': LATE,
     confirmed: { to: 'confirmed' },

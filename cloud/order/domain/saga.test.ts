@@ -68,9 +68,9 @@ class Peers {
 
 /** How a turn goes: what the peers can do, and what becomes of the call and its answer. */
 const turn = fc.record({
-  fate: fc.constantFrom('arrives', 'lost-before', 'lost-after', 'crash') as fc.Arbitrary<
-    'arrives' | 'lost-before' | 'lost-after' | 'crash'
-  >,
+  fate: fc.constantFrom(...(['arrives', 'lost-before', 'lost-after', 'late', 'crash'] as const)),
+  /** What is on its way from earlier turns gets there before this one. */
+  lateArrive: fc.boolean(),
   stock: fc.boolean(),
   money: fc.boolean(),
   passes: fc.integer({ min: 0, max: 800 }),
@@ -89,6 +89,7 @@ const turn = fc.record({
 type Turn = typeof turn extends fc.Arbitrary<infer T> ? T : never;
 const KIND: Turn = {
   fate: 'arrives',
+  lateArrive: false,
   stock: true,
   money: true,
   passes: 100,
@@ -101,6 +102,10 @@ interface World {
   stored: Order;
   order: Order;
   readonly peers: Peers;
+  /** Calls without an answer that nobody waits for any more. */
+  readonly late: PeerCallName[];
+  /** Somebody has taken the order up before. */
+  repeated: boolean;
   now: bigint;
 }
 
@@ -117,13 +122,16 @@ interface Taking {
 }
 
 /** One turn of the saga, as the runner goes: ask, judge, commit, unless it dies on the way. */
-function step(world: World, { fate, stock, money, passes, stores, asked }: Turn): void {
+function step(world: World, turn: Turn): void {
+  const { fate, stock, money, passes, stores, asked } = turn;
   world.now += BigInt(passes);
+  if (turn.lateArrive) arriveLate(world, turn);
   if (asked === 'expire') {
     if (world.peers.stock === 'held') world.peers.stock = 'ended';
   } else if (asked) {
     // Who asks takes the order over as it is stored; what its holder knew beyond that is fenced.
     world.order = world.stored;
+    world.repeated = true;
     take(world, asked, { reason: asked });
   }
   const work = workOf(world.order, world.now, LIMITS);
@@ -132,31 +140,45 @@ function step(world: World, { fate, stock, money, passes, stores, asked }: Turn)
   const answered: Answered[] = [];
   for (const call of work.calls) {
     const lost: Answer = { kind: 'unknown', reason: 'no answer' };
-    const real = fate === 'lost-before' ? lost : world.peers.do(call, { stock, money });
+    const isDone = fate !== 'lost-before' && fate !== 'late';
+    if (fate === 'late') world.late.push(call);
+    const real = isDone ? world.peers.do(call, { stock, money }) : lost;
     const one = { call, answer: fate === 'lost-after' ? lost : real };
     answered.push(one);
     if (work.how === 'in-turn' && !mayGoOn(one)) break;
   }
   if (fate === 'crash') {
     world.order = world.stored;
+    world.repeated = true;
     return;
   }
-  const verdict = judge(world.order, answered);
-  if (verdict.kind !== 'fact') return;
+  const { repeated } = world;
+  const verdict = judge(world.order, answered, { repeated });
+  if (verdict.kind !== 'fact') {
+    world.repeated = true;
+    return;
+  }
   const { fact, reason } = verdict;
   take(world, fact, { reason, waits: mayWait(fact) && !stores });
 }
 
+function arriveLate({ late, peers }: World, can: { stock: boolean; money: boolean }): void {
+  for (const call of late.splice(0)) peers.do(call, can);
+}
+
 function live(turns: readonly Turn[]): World {
   const order = sampleOrder({ placedAt: 0n, stateSince: 0n });
-  const world = {
+  const world: World = {
     stored: order,
     order,
     peers: new Peers(),
+    late: [],
+    repeated: false,
     now: 0n,
   };
   for (const each of turns) step(world, each);
   for (let left = TURNS_MAX; left > 0 && !isTerminal(world.order.state); left--) step(world, KIND);
+  arriveLate(world, KIND);
   return world;
 }
 

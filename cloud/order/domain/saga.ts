@@ -90,15 +90,25 @@ export function mayGoOn({ call, answer }: Answered): boolean {
   return answer.kind !== 'unknown' && MEANING[call][answer.kind] === 'next';
 }
 
-/** What the answers to a work mean for its order. */
-export function judge(order: Order, answered: readonly Answered[]): Verdict {
+/**
+ * What the answers to a work mean for its order. `repeated`: the order was taken up before, and a
+ * call of then may still be on its way.
+ */
+export function judge(
+  order: Order,
+  answered: readonly Answered[],
+  { repeated }: { readonly repeated: boolean },
+): Verdict {
   let undone: Verdict | undefined;
   for (const { call, answer } of answered) {
     if (answer.kind === 'unknown') return { kind: 'again', reason: answer.reason };
     const meaning = MEANING[call][answer.kind];
     const reason = 'reason' in answer ? answer.reason : null;
     if (meaning === 'undone') undone = { kind: 'fact', fact: endOf(order), reason: order.reason };
-    else if (meaning !== 'next') return { kind: 'fact', fact: meaning, reason };
+    else if (meaning !== 'next') {
+      const fact = meaning === 'short' && repeated ? 'short-again' : meaning;
+      return { kind: 'fact', fact, reason };
+    }
   }
   assert(undone, 'the last call of a work says what became of the order');
   return undone;

@@ -6,6 +6,7 @@ import type { IdempotentRequest, OnceAnswer } from '../../platform/http/idempote
 import type { HistoryEntry } from '../domain/history.ts';
 import type { Order } from '../domain/order.ts';
 import { type Priced, priceOrder } from '../domain/pricing.ts';
+import { FIRST_EPOCH } from '../store/leases.ts';
 import { placeOrder } from '../store/place.ts';
 import { authorisePlacing } from './access.ts';
 import type { OrderRouteDeps } from './order-routes.ts';
@@ -45,7 +46,7 @@ export async function place(
   runtime.steps.reach('order.placed.committed');
   if (!answer.replayed && !(prepared instanceof AppError)) {
     onEvents();
-    runner.take({ order: prepared.order, holder: runner.holder, epoch: 1n, attempts: 0 });
+    runner.take({ order: prepared.order, holder: runner.holder, epoch: FIRST_EPOCH, attempts: 0 });
   }
   // Not stored, so that it can be erased: a repeat has the same one, or it is refused.
   return { ...answer, body: { ...answer.body, shippingAddress: body.shippingAddress } };

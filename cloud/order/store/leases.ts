@@ -7,6 +7,9 @@ import { changingColumns, orderOf } from './order-rows.ts';
 import { NEVER, type OrderTables } from './tables.ts';
 import { type Step, type Telling, writeChanges, writeHistory } from './write-change.ts';
 
+/** Of an order that nobody has taken up since it was placed. */
+export const FIRST_EPOCH = 1n;
+
 /** An order in the hands of one process, until `dueAt` or until another epoch begins. */
 export interface HeldOrder {
   readonly order: Order;

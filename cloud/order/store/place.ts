@@ -3,6 +3,7 @@ import type { Insertable, Transaction } from 'kysely';
 import { placedEvent } from '../domain/change.ts';
 import type { HistoryEntry } from '../domain/history.ts';
 import type { Order } from '../domain/order.ts';
+import { FIRST_EPOCH } from './leases.ts';
 import { type OrderRow, rowOf } from './order-rows.ts';
 import type { OrderTables } from './tables.ts';
 import { type Telling, tell } from './write-change.ts';
@@ -39,7 +40,7 @@ export async function placeOrder(tx: Transaction<OrderTables>, placing: Placing)
   const inserted = insertOrder.run(tx, {
     ...rowOf(order),
     holder,
-    epoch: 1n,
+    epoch: FIRST_EPOCH,
     attempts: 0n,
     due_at: dueAt,
   });
