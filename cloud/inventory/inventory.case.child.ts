@@ -1,4 +1,5 @@
 import type { Policy } from '@holdfast/shared/platform/policy/policy.ts';
+import { type HaltAt, haltingSteps } from '@holdfast/shared/runtime/halt.fixture.ts';
 import { type Runtime, systemRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { openEmbeddedLog } from '../platform/event-log/event-log.embedded.ts';
 import { CALL, openerOf, openLedger, reserving, type TestPlace } from './inventory.fixture.ts';
@@ -11,8 +12,7 @@ export type InventoryTask = { readonly place: TestPlace } & (
   | {
       readonly mode: 'serve';
       readonly logDir: string;
-      /** Kills itself when it reaches the step for the n-th time. */
-      readonly killAt?: { readonly step: string; readonly count: number };
+      readonly haltAt?: HaltAt;
     }
 );
 
@@ -47,16 +47,10 @@ async function sell(own: InventoryTask & { mode: 'sell' }): Promise<void> {
   process.disconnect();
 }
 
-async function serve({ place, logDir, killAt }: InventoryTask & { mode: 'serve' }): Promise<void> {
-  let left = killAt?.count ?? Number.POSITIVE_INFINITY;
-  const reach = (step: string): void => {
-    if (step !== killAt?.step) return;
-    left -= 1;
-    if (left === 0) process.kill(process.pid, 'SIGKILL');
-  };
+async function serve({ place, logDir, haltAt }: InventoryTask & { mode: 'serve' }): Promise<void> {
   const runtime: Runtime = {
     ...(await systemRuntime({ name: 'inventory', logLevel: 'silent' })),
-    steps: { reach },
+    steps: haltingSteps(haltAt),
   };
   const log = await openEmbeddedLog({ dir: logDir, runtime, leaseMs: 1_000 });
   const inventory = await openInventory({

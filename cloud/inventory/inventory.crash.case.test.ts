@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { TOPICS } from '@holdfast/shared/contracts/topics.ts';
 import { systemClock } from '@holdfast/shared/runtime/clock.ts';
+import { firstStopped, type HaltAt } from '@holdfast/shared/runtime/halt.fixture.ts';
 import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openEmbeddedLog } from '../platform/event-log/event-log.embedded.ts';
@@ -58,10 +59,10 @@ for (const { technology, title, skip } of DATABASES) {
       await database.dispose();
     });
 
-    const start = (killAt?: { step: string; count: number }): ChildProcess => {
+    const start = (haltAt?: HaltAt): ChildProcess => {
       const { place } = database;
       const logDir = join(place.dir, 'log');
-      const task: InventoryTask = { place, mode: 'serve', logDir, ...(killAt && { killAt }) };
+      const task: InventoryTask = { place, mode: 'serve', logDir, ...(haltAt && { haltAt }) };
       const file = join(import.meta.dirname, 'inventory.case.child.ts');
       const child = fork(file, [JSON.stringify(task)]);
       children.push(child);
@@ -77,6 +78,35 @@ for (const { technology, title, skip } of DATABASES) {
       const sequences = new Set(own.map(({ headers }) => Number(headers['ce_sequence'])));
       return [...sequences].sort((a, b) => a - b);
     };
+
+    /** Waits until every block is booked and told, then looks for one that was twice. */
+    const expectAllOnce = async (): Promise<void> => {
+      const expected = KEYS.length * BLOCKS * PER_BLOCK;
+      const waiting = { timeout: 40_000, interval: 50 };
+      await vi.waitFor(async () => {
+        expect((await ledger.level())?.onHand).toBe(ON_HAND * BigInt(KEYS.length));
+      }, waiting);
+      await vi.waitFor(async () => {
+        expect((await published()).length).toBe(expected);
+      }, waiting);
+      expect((await published()).at(-1)).toBe(expected);
+      expect((await ledger.level())?.version).toBe(BigInt(expected));
+    };
+
+    it.each(['event-log.batch.before', 'inventory.committed'])(
+      'at %s by a standstill longer than the lease: nothing is booked or told twice',
+      async (step) => {
+        const victim = start({ step, count: 2, signal: 'SIGSTOP' });
+        await log.append('telemetry.batches', KEYS.flatMap(blocksOf));
+        await firstStopped([victim]);
+        start();
+        await expectAllOnce();
+        victim.kill('SIGCONT');
+        // Longer than what was in hand takes.
+        await systemClock.sleep(1_000);
+        await expectAllOnce();
+      },
+    );
 
     it.each([
       ['inventory.before-commit', 2],
@@ -105,16 +135,7 @@ for (const { technology, title, skip } of DATABASES) {
       expect((await exit)[1]).toBe('SIGKILL');
       start();
       await append(next, BLOCKS);
-      const expected = KEYS.length * BLOCKS * PER_BLOCK;
-      const waiting = { timeout: 40_000, interval: 50 };
-      await vi.waitFor(async () => {
-        expect((await ledger.level())?.onHand).toBe(ON_HAND * BigInt(KEYS.length));
-      }, waiting);
-      await vi.waitFor(async () => {
-        expect((await published()).length).toBe(expected);
-      }, waiting);
-      expect((await published()).at(-1)).toBe(expected);
-      expect((await ledger.level())?.version).toBe(BigInt(expected));
+      await expectAllOnce();
     });
   });
 }

@@ -29,21 +29,24 @@ export async function expectBooksBalance(sql: Sql<OrderTables>, peers: MemoryPee
   expect(peers.taken('peas')).toBe(BigInt(confirmed.length));
 }
 
-/** What is wrong with the sequences in the log: missing, or out of order the first time. */
+/**
+ * What is wrong with the events in the log: one that is missing, out of order the first time, or
+ * told again under another sequence, as by a process that goes on with what another has ended.
+ */
 export async function eventsOfOrders({ dir }: OrderPlace): Promise<string[]> {
   const log = await openEmbeddedLog({ dir: join(dir, 'log'), runtime: testRuntime() });
-  const sequences = new Map<string, number[]>();
+  const typesOf = new Map<string, Map<number, string>>();
   for (let partition = 0; partition < TOPICS.orders.partitionCount; partition++) {
     for (const { headers } of await log.read('orders', partition, 0n, 10_000)) {
-      const subject = headers['ce_subject'] ?? '';
-      sequences.set(subject, [...(sequences.get(subject) ?? []), Number(headers['ce_sequence'])]);
+      const { ce_subject: subject = '', ce_sequence: sequence, ce_type: type = '' } = headers;
+      const types = typesOf.get(subject) ?? new Map<number, string>();
+      typesOf.set(subject, types.set(Number(sequence), type));
     }
   }
   await log.close();
-  return [...sequences].flatMap(([subject, found]) => {
-    const firsts = [...new Set(found)];
-    return firsts.every((sequence, index) => sequence === index + 1)
-      ? []
-      : [`${subject}: ${found.join(' ')}`];
+  return [...typesOf].flatMap(([subject, types]) => {
+    const inOrder = [...types.keys()].every((sequence, index) => sequence === index + 1);
+    const once = new Set(types.values()).size === types.size;
+    return inOrder && once ? [] : [`${subject}: ${JSON.stringify([...types])}`];
   });
 }

@@ -1,4 +1,5 @@
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
+import { type HaltAt, haltingSteps } from '@holdfast/shared/runtime/halt.fixture.ts';
 import { type Runtime, systemRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { type Asked, type OrderPlace, OrderProcess, SAMPLE_BODY } from './order.fixture.ts';
 import { clientsOf, type PlainCall } from './peers.fixture.ts';
@@ -6,8 +7,7 @@ import { clientsOf, type PlainCall } from './peers.fixture.ts';
 /** What a suite asks of another process; `advanced` serialization, since calls hold bigints. */
 export interface OrderTask {
   readonly place: OrderPlace;
-  /** Kills itself when it reaches the step for the n-th time. */
-  readonly killAt?: { readonly step: string; readonly count: number };
+  readonly haltAt?: HaltAt;
 }
 
 /** Between a process and the suite, which keeps the peers: they outlive every process. */
@@ -25,14 +25,9 @@ process.once('disconnect', () => process.exit());
 const task = JSON.parse(process.argv[2] ?? '') as OrderTask;
 const waiting = new Map<number, PromiseWithResolvers<unknown>>();
 let number = 0;
-let left = task.killAt?.count ?? Number.POSITIVE_INFINITY;
 const runtime: Runtime = {
   ...(await systemRuntime({ name: 'order', logLevel: 'silent' })),
-  steps: {
-    reach: (step) => {
-      if (step === task.killAt?.step && --left <= 0) process.kill(process.pid, 'SIGKILL');
-    },
-  },
+  steps: haltingSteps(task.haltAt),
 };
 const peers = clientsOf((call) => {
   const answer = Promise.withResolvers<unknown>();

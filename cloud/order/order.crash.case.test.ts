@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { Sql, Technology } from '@holdfast/shared/platform/sql/sql.ts';
+import { systemClock } from '@holdfast/shared/runtime/clock.ts';
+import { firstStopped } from '@holdfast/shared/runtime/halt.fixture.ts';
 import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { eventsOfOrders, expectBooksBalance } from './books.fixture.ts';
@@ -30,6 +32,12 @@ const STEPS: Readonly<Record<Technology, readonly string[]>> = {
     'order.undone-declined.committed',
   ],
 };
+/** Where one that wakes up goes on with what another has ended meanwhile. */
+const STANDSTILLS: Readonly<Record<Technology, readonly string[]>> = {
+  sqlite: ['order.reserve.before', 'order.authorise.answered', 'order.release.answered'],
+  // In the last one it holds locks of a transaction, which PostgreSQL ends after a while.
+  postgres: ['order.reserve.before', 'order.authorise.answered', 'order.confirmed.committed'],
+};
 const ORDERS = 9;
 
 for (const { technology, title, skip } of DATABASES) {
@@ -54,8 +62,8 @@ for (const { technology, title, skip } of DATABASES) {
       await dropPlace(place);
     });
 
-    const start = async (killAt?: OrderTask['killAt']): Promise<ChildProcess> => {
-      const task: OrderTask = { place, ...(killAt && { killAt }) };
+    const start = async (haltAt?: OrderTask['haltAt']): Promise<ChildProcess> => {
+      const task: OrderTask = { place, ...(haltAt && { haltAt }) };
       const file = join(import.meta.dirname, 'order.case.child.ts');
       const child = fork(file, [JSON.stringify(task)], { serialization: 'advanced' });
       children.push(child);
@@ -84,11 +92,11 @@ for (const { technology, title, skip } of DATABASES) {
         tell(child, { kind: 'place', key: `key-${index}`, methodToken });
       }
     };
-    const settled = (): Promise<void> =>
+    const settled = (countMin = 1): Promise<void> =>
       vi.waitFor(
         async () => {
           const rows = await sql.read((db) => db.selectFrom('orders').select('state').execute());
-          expect(rows.length).toBeGreaterThan(0);
+          expect(rows.length).toBeGreaterThanOrEqual(countMin);
           const open = rows.filter(
             ({ state }) => state !== 'confirmed' && !isTerminal(state as 'placed'),
           );
@@ -107,6 +115,23 @@ for (const { technology, title, skip } of DATABASES) {
         load(victim);
         expect((await gone)[1]).toBe('SIGKILL');
         await settled();
+        await expectBooksBalance(sql, peers);
+        expect(await eventsOfOrders(place)).toEqual([]);
+      },
+    );
+
+    it.each(STANDSTILLS[technology])(
+      'at %s by a standstill longer than the lease: nothing is done twice by who wakes',
+      async (step) => {
+        const [victim] = await Promise.all([start({ step, count: 2, signal: 'SIGSTOP' }), start()]);
+        load(victim);
+        await firstStopped([victim]);
+        await settled();
+        victim.kill('SIGCONT');
+        await settled(ORDERS);
+        // Whatever it still had in mind when it stopped has been done, or refused, by then.
+        await systemClock.sleep(500);
+        await settled(ORDERS);
         await expectBooksBalance(sql, peers);
         expect(await eventsOfOrders(place)).toEqual([]);
       },

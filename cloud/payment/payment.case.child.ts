@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { createFileDurably } from '@holdfast/shared/runtime/files.ts';
+import { type HaltAt, haltingSteps } from '@holdfast/shared/runtime/halt.fixture.ts';
 import { type Runtime, systemRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { openEmbeddedLog } from '../platform/event-log/event-log.embedded.ts';
 import { callsOn, openPaymentAt, type PaymentPlace } from './payment.fixture.ts';
@@ -10,23 +11,17 @@ export interface PaymentTask {
   readonly keys: readonly string[];
   /** How far each payment goes. */
   readonly until: 'authorised' | 'captured' | 'refunded';
-  /** The first process that reaches the step for the n-th time kills itself. */
-  readonly killAt?: { readonly step: string; readonly count: number };
+  /** Of several processes the first. */
+  readonly haltAt?: HaltAt;
 }
 
 process.once('disconnect', () => process.exit());
-const { place, keys, until, killAt } = JSON.parse(process.argv[2] ?? '') as PaymentTask;
-let left = killAt?.count ?? Number.POSITIVE_INFINITY;
+const { place, keys, until, haltAt } = JSON.parse(process.argv[2] ?? '') as PaymentTask;
 const runtime: Runtime = {
   ...(await systemRuntime({ name: 'payment', logLevel: 'silent' })),
-  steps: {
-    reach: (step) => {
-      if (step !== killAt?.step || --left > 0) return;
-      if (createFileDurably(join(place.dir, 'killed'), '', { mode: 0o600 })) {
-        process.kill(process.pid, 'SIGKILL');
-      }
-    },
-  },
+  steps: haltingSteps(haltAt, () =>
+    createFileDurably(join(place.dir, 'halted'), '', { mode: 0o600 }),
+  ),
 };
 const log = await openEmbeddedLog({ dir: join(place.dir, 'log'), runtime, leaseMs: 1_000 });
 const service = await openPaymentAt(place, { runtime, log });

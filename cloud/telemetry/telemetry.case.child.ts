@@ -1,3 +1,4 @@
+import { type HaltAt, haltingSteps } from '@holdfast/shared/runtime/halt.fixture.ts';
 import { type Runtime, systemRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { openEmbeddedLog } from '../platform/event-log/event-log.embedded.ts';
 import { openerOf, type TestPlace } from './databases.fixture.ts';
@@ -8,14 +9,13 @@ import { openTelemetry } from './telemetry.module.ts';
 export interface TelemetryTask {
   readonly place: TestPlace;
   readonly logDir: string;
-  /** Kills itself when it reaches the step for the n-th time. */
-  readonly killAt?: { readonly step: string; readonly count: number };
+  readonly haltAt?: HaltAt;
 }
 
 const task = JSON.parse(process.argv[2] ?? '') as TelemetryTask;
 const runtime: Runtime = {
   ...(await systemRuntime({ name: 'telemetry', logLevel: 'silent' })),
-  steps: { reach: killer(task.killAt) },
+  steps: haltingSteps(task.haltAt),
 };
 const log = await openEmbeddedLog({ dir: task.logDir, runtime, leaseMs: 1_000 });
 const telemetry = await openTelemetry({
@@ -31,12 +31,3 @@ process.once('message', async () => {
   await log.close();
   process.disconnect();
 });
-
-function killer(killAt: TelemetryTask['killAt']): (step: string) => void {
-  let left = killAt?.count ?? Number.POSITIVE_INFINITY;
-  return (step) => {
-    if (step !== killAt?.step) return;
-    left -= 1;
-    if (left === 0) process.kill(process.pid, 'SIGKILL');
-  };
-}

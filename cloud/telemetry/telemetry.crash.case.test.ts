@@ -2,6 +2,8 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
+import { systemClock } from '@holdfast/shared/runtime/clock.ts';
+import { firstStopped } from '@holdfast/shared/runtime/halt.fixture.ts';
 import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openEmbeddedLog } from '../platform/event-log/event-log.embedded.ts';
@@ -47,9 +49,9 @@ for (const { technology, title, skip } of DATABASES) {
       await database.dispose();
     });
 
-    const start = async (killAt?: TelemetryTask['killAt']): Promise<ChildProcess> => {
+    const start = async (haltAt?: TelemetryTask['haltAt']): Promise<ChildProcess> => {
       const logDir = join(database.dir, 'log');
-      const task: TelemetryTask = { place: database.place, logDir, ...(killAt && { killAt }) };
+      const task: TelemetryTask = { place: database.place, logDir, ...(haltAt && { haltAt }) };
       const file = join(import.meta.dirname, 'telemetry.case.child.ts');
       const child = fork(file, [JSON.stringify(task)]);
       children.push(child);
@@ -90,6 +92,21 @@ for (const { technology, title, skip } of DATABASES) {
         const [, signal] = await once(await start({ step, count: 1 }), 'exit');
         expect(signal).toBe('SIGKILL');
         await start();
+        await expectAllOnce(4);
+      },
+    );
+
+    it.each(['event-log.batch.before', 'telemetry.batch.committed'])(
+      'at %s by a standstill longer than the lease: every reading is stored once',
+      async (step) => {
+        for (const gateway of GATEWAYS) await log.append('telemetry.batches', blocksOf(gateway, 4));
+        const victim = await start({ step, count: 1, signal: 'SIGSTOP' });
+        await firstStopped([victim]);
+        await start();
+        await expectAllOnce(4);
+        victim.kill('SIGCONT');
+        // Longer than the batch that was in hand takes.
+        await systemClock.sleep(500);
         await expectAllOnce(4);
       },
     );

@@ -1,3 +1,4 @@
+import { type HaltAt, haltingSteps } from '@holdfast/shared/runtime/halt.fixture.ts';
 import { type Runtime, systemRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { openEmbeddedLog } from './event-log.embedded.ts';
 import type { EventLog, LogBatch } from './event-log.ts';
@@ -13,8 +14,7 @@ export interface LogTask {
   readonly append?: { readonly keys: readonly string[] };
   /** Handles batches; with `hang` the handler of the first batch never ends. */
   readonly consume?: { readonly group: string; readonly hang?: boolean };
-  /** Kills itself when it reaches the step for the n-th time. */
-  readonly killAt?: { readonly step: string; readonly count: number };
+  readonly haltAt?: HaltAt;
 }
 
 /** What that process tells. */
@@ -35,7 +35,7 @@ export interface BatchReport {
 const task = JSON.parse(process.argv[2] ?? '') as LogTask;
 const runtime: Runtime = {
   ...(await systemRuntime({ name: 'log', logLevel: 'silent' })),
-  steps: { reach: killer(task.killAt) },
+  steps: haltingSteps(task.haltAt),
 };
 const { dir, writes, leaseMs = 1000 } = task;
 const log = await openEmbeddedLog({ dir, runtime, leaseMs, ...(writes && { writes }) });
@@ -53,13 +53,6 @@ function report(message: LogReport): Promise<void> {
   return new Promise((resolve, reject) => {
     process.send!(message, (error: Error | null) => (error ? reject(error) : resolve()));
   });
-}
-
-function killer(killAt: LogTask['killAt']): (step: string) => void {
-  let left = killAt?.count ?? Number.POSITIVE_INFINITY;
-  return (step) => {
-    if (step === killAt?.step && --left === 0) process.kill(process.pid, 'SIGKILL');
-  };
 }
 
 async function consume(

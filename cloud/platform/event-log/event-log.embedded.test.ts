@@ -52,7 +52,7 @@ it.each(KILLS)('keeps what was acknowledged when killed at $step, $writes', asyn
     writes,
     append: { keys: KEYS },
     consume: { group: 'g' },
-    killAt: { step, count: 12 },
+    haltAt: { step, count: 12 },
   };
   const child = fork(join(import.meta.dirname, 'event-log.case.child.ts'), [JSON.stringify(task)]);
   const appended: string[] = [];

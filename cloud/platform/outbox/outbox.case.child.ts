@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { createFileDurably } from '@holdfast/shared/runtime/files.ts';
+import { type HaltAt, haltingSteps } from '@holdfast/shared/runtime/halt.fixture.ts';
 import { type Runtime, systemRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { openEmbeddedLog } from '../event-log/event-log.embedded.ts';
 import { createInbox } from './inbox.ts';
@@ -11,21 +12,16 @@ export interface OutboxTask {
   readonly database: Database;
   readonly logDir: string;
   readonly role: 'relay' | 'consumer';
-  /** The first process that reaches the step for the n-th time kills itself. */
-  readonly killAt?: { readonly step: string; readonly count: number };
+  /** Of several processes the first. */
+  readonly haltAt?: HaltAt;
 }
 
 // Not longer than the test that started it.
 process.once('disconnect', () => process.exit());
-const { database, logDir, role, killAt } = JSON.parse(process.argv[2] ?? '') as OutboxTask;
-let left = killAt?.count ?? Number.POSITIVE_INFINITY;
+const { database, logDir, role, haltAt } = JSON.parse(process.argv[2] ?? '') as OutboxTask;
 const runtime: Runtime = {
   ...(await systemRuntime({ name: 'outbox', logLevel: 'warn' })),
-  steps: {
-    reach: (step) => {
-      if (step === killAt?.step && --left <= 0 && isFirst()) process.kill(process.pid, 'SIGKILL');
-    },
-  },
+  steps: haltingSteps(haltAt, () => createFileDurably(join(logDir, 'halted'), '', { mode: 0o600 })),
 };
 const sql = await openTables(database, runtime);
 const log = await openEmbeddedLog({ dir: logDir, runtime, leaseMs: 1000 });
@@ -43,8 +39,3 @@ if (role === 'relay') {
   });
 }
 process.send?.('ready');
-
-/** Of all processes on this log one makes the file. */
-function isFirst(): boolean {
-  return createFileDurably(join(logDir, 'killed'), '', { mode: 0o600 });
-}

@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { CaseWorld, TECHNOLOGIES } from '@holdfast/shared/platform/sql/sql.fixture.ts';
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
+import { systemClock } from '@holdfast/shared/runtime/clock.ts';
+import { firstStopped, type HaltAt } from '@holdfast/shared/runtime/halt.fixture.ts';
 import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openEmbeddedLog } from '../event-log/event-log.embedded.ts';
@@ -15,11 +17,12 @@ import {
   sampleEvent,
 } from './outbox.fixture.ts';
 
-type KillAt = NonNullable<OutboxTask['killAt']>;
-
 /** Enough to keep each partition busy. */
 const SUBJECTS = Array.from({ length: 20 }, (_, i) => `gw_${i}`);
 const EVENTS_EACH = Array.from({ length: 20 }, (_, i) => i + 1);
+
+/** Longer than a batch that was in hand takes. */
+const LATE_MS = 1_000;
 
 const runtime = testRuntime();
 const outbox = caseOutbox(runtime);
@@ -40,26 +43,33 @@ for (const { technology, title, skip } of TECHNOLOGIES) {
       }
       await world.dispose();
     });
-    it.each(['outbox.published', 'outbox.removed'])(
-      'publish everything in order with two relays, one killed at %s',
-      (step) => publishesEverything(step),
+    it.each([
+      ['SIGKILL', 'outbox.published'],
+      ['SIGKILL', 'outbox.removed'],
+      ['SIGSTOP', 'outbox.publish.before'],
+      ['SIGSTOP', 'outbox.published'],
+    ] as const)(
+      'publish everything in order with two relays, one that gets a %s at %s',
+      (signal, step) => publishesEverything({ step, count: 2, signal }),
       60_000,
     );
     // Offsets are committed together: there may be no third time for a process to die at.
     it.each([
-      ['sql.committed', 3],
-      ['event-log.offset.committed', 1],
+      ['SIGKILL', 'sql.committed', 3],
+      ['SIGKILL', 'event-log.offset.committed', 1],
+      ['SIGSTOP', 'event-log.batch.before', 3],
+      ['SIGSTOP', 'sql.committed', 3],
     ] as const)(
-      'make each effect once with two consumers, one killed at %s',
-      (step, count) => makesEachEffectOnce({ step, count }),
+      'make each effect once with two consumers, one that gets a %s at %s',
+      (signal, step, count) => makesEachEffectOnce({ step, count, signal }),
       60_000,
     );
   });
 }
 
-async function publishesEverything(step: string): Promise<void> {
-  const killAt = { step, count: 2 };
-  await underLoad([start({ role: 'relay', killAt }), start({ role: 'relay', killAt })]);
+async function publishesEverything(haltAt: HaltAt): Promise<void> {
+  const relays = [start({ role: 'relay', haltAt }), start({ role: 'relay', haltAt })];
+  const wake = await underLoad(relays, haltAt);
   await vi.waitFor(
     async () => {
       const rows = await sql.read((db) => db.selectFrom('outbox').select('id').execute());
@@ -67,6 +77,7 @@ async function publishesEverything(step: string): Promise<void> {
     },
     { timeout: 30_000, interval: 50 },
   );
+  await wake();
   const sequences = await readTopic();
   for (const subject of SUBJECTS) {
     // The first time that each event comes is in order; what comes again was there before.
@@ -75,10 +86,11 @@ async function publishesEverything(step: string): Promise<void> {
   }
 }
 
-async function makesEachEffectOnce(killAt: KillAt): Promise<void> {
+async function makesEachEffectOnce(haltAt: HaltAt): Promise<void> {
   const relay = start({ role: 'relay' });
   await once(relay, 'message');
-  await underLoad([start({ role: 'consumer', killAt }), start({ role: 'consumer', killAt })]);
+  const consumers = [start({ role: 'consumer', haltAt }), start({ role: 'consumer', haltAt })];
+  const wake = await underLoad(consumers, haltAt);
   await vi.waitFor(
     async () => {
       const effects = [...(await effectsOf(sql)).values()].flat();
@@ -86,21 +98,36 @@ async function makesEachEffectOnce(killAt: KillAt): Promise<void> {
     },
     { timeout: 30_000, interval: 50 },
   );
+  await wake();
   const effects = await effectsOf(sql);
   for (const subject of SUBJECTS) expect(effects.get(subject)).toEqual(EVENTS_EACH);
 }
 
-/** Events come before, while and after one of the processes is killed. */
-async function underLoad(processes: readonly ChildProcess[]): Promise<void> {
+/**
+ * Events come before, while and after one of the processes halts. Wakes it, when it stands still,
+ * and waits until it has done what it still had in mind.
+ */
+async function underLoad(
+  processes: readonly ChildProcess[],
+  { signal }: HaltAt,
+): Promise<() => Promise<void>> {
   const dead = Promise.race(processes.map((child) => once(child, 'exit')));
   await Promise.all(processes.map((child) => once(child, 'message')));
   await produce(15);
-  const [, signal] = await dead;
-  expect(signal).toBe('SIGKILL');
+  if (signal === 'SIGSTOP') {
+    const stopped = await firstStopped(processes);
+    await produce(5);
+    return async () => {
+      stopped.kill('SIGCONT');
+      await systemClock.sleep(LATE_MS);
+    };
+  }
+  expect((await dead)[1]).toBe('SIGKILL');
   await produce(5);
+  return async () => {};
 }
 
-function start(task: Pick<OutboxTask, 'role' | 'killAt'>): ChildProcess {
+function start(task: Pick<OutboxTask, 'role' | 'haltAt'>): ChildProcess {
   const { technology, dir, url, service } = world;
   const database = { technology, dir, url, service };
   const argument: OutboxTask = { ...task, database, logDir: join(dir, 'log') };
