@@ -15,7 +15,8 @@ import {
   type OrderPlace,
   OrderProcess,
 } from './order.fixture.ts';
-import { type Fate, MemoryPeers } from './peers.fixture.ts';
+import { clientsOf, type Fate, MemoryPeers } from './peers.fixture.ts';
+import { WAIT_MS_MAX } from './saga-runner.ts';
 import { claimDue } from './store/leases.ts';
 
 for (const { technology, title, skip } of DATABASES) {
@@ -115,6 +116,30 @@ for (const { technology, title, skip } of DATABASES) {
       await vi.waitFor(() => expect(lost).toBeGreaterThan(0));
       aheadMs = 0;
       await comesTo(process, id, 'confirmed');
+    });
+
+    it('is refused while those before it wait too long for their turn', async () => {
+      let passedMs = 0;
+      const clock = {
+        ...systemClock,
+        monotonicMs: () => systemClock.monotonicMs() + passedMs,
+      };
+      const gate = Promise.withResolvers<void>();
+      const slow = clientsOf(async (call) => {
+        if (call.method === 'reserve') await gate.promise;
+        return peers.answer(call);
+      });
+      const process = await start({
+        ...{ peers: slow, runtime: testRuntime({ clock }) },
+        settings: { concurrency: 1 },
+      });
+      const ids = [await process.place(), await process.place()];
+      passedMs = WAIT_MS_MAX + 1;
+      const refused = process.place();
+      await expect(refused).rejects.toThrow(/503.*too many orders wait/);
+      gate.resolve();
+      for (const id of ids) await comesTo(process, id, 'confirmed');
+      await comesTo(process, await process.place(), 'confirmed');
     });
 
     it('is declined without stock, and nothing is held', async () => {

@@ -33,6 +33,11 @@ import type { Step } from './store/write-change.ts';
 
 /** Orders that wait for a place; beyond, nobody may place one in this process. */
 export const WAITING_MAX = 5_000;
+/**
+ * Nor while the first in line has waited this long: orders come faster than they can be worked on,
+ * and those that come now would wait ever longer.
+ */
+export const WAIT_MS_MAX = 5_000;
 /** The steps that are under way may take this long to end when the process drains. */
 const DRAIN_MS_MAX = 8_000;
 /** How long the answers to an order's steps may wait for one transaction. */
@@ -71,7 +76,7 @@ const IDLE: Turn = { kind: 'idle' };
 
 class Runner implements SagaRunner {
   readonly #options: SagaOptions;
-  readonly #waiting: { readonly held: HeldOrder; readonly untilMs: number }[] = [];
+  readonly #waiting: { readonly held: HeldOrder; readonly sinceMs: number }[] = [];
   readonly #running = new Set<Promise<void>>();
   readonly #settled: { add(value: number, labels: { state: string }): void };
   #stopping = false;
@@ -88,7 +93,9 @@ class Runner implements SagaRunner {
   }
 
   room(): number {
-    if (this.#stopping) return 0;
+    const [first] = this.#waiting;
+    const isLate = first !== undefined && this.#waitedMs(first) > WAIT_MS_MAX;
+    if (this.#stopping || isLate) return 0;
     return WAITING_MAX - this.#waiting.length;
   }
 
@@ -97,9 +104,7 @@ class Runner implements SagaRunner {
   }
 
   take(held: HeldOrder): void {
-    const { runtime, leaseMs } = this.#options;
-    const untilMs = runtime.clock.monotonicMs() + leaseMs / 2;
-    this.#waiting.push({ held, untilMs });
+    this.#waiting.push({ held, sinceMs: this.#options.runtime.clock.monotonicMs() });
     this.#fill();
   }
 
@@ -114,12 +119,16 @@ class Runner implements SagaRunner {
     await releaseAll(sql, { holder: this.holder, now: clock.nowMicros() });
   }
 
+  #waitedMs({ sinceMs }: { readonly sinceMs: number }): number {
+    return this.#options.runtime.clock.monotonicMs() - sinceMs;
+  }
+
   #fill(): void {
     while (this.#running.size < this.#options.ordersMax && !this.#stopping) {
       const next = this.#waiting.shift();
       if (!next) return;
       // It waited so long that the lease may end within a step: the sweep takes it up anew.
-      if (next.untilMs < this.#options.runtime.clock.monotonicMs()) continue;
+      if (this.#waitedMs(next) > this.#options.leaseMs / 2) continue;
       const run = this.#run(next.held).finally(() => {
         this.#running.delete(run);
         this.#fill();

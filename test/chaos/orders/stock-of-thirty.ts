@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,6 +26,8 @@ const CANCELLED_EVERY = 10;
 /** Tokens last ten minutes. */
 const TOKEN_MS = 300_000;
 const TOLD_MS = 5_000;
+/** When too many orders wait for their turn, as the answer asks for. */
+const COME_AGAIN_MS = 1_000;
 const ALL = ['auth', 'product', 'inventory', 'payment', 'order'];
 
 export interface RaceOptions {
@@ -43,6 +46,8 @@ export interface RaceReport {
   readonly orders: number;
   readonly atRest: number;
   readonly samples: number;
+  /** Answers that asked a client to come again. */
+  readonly refused: number;
   readonly doubleCharges: number;
   readonly findings: readonly string[];
 }
@@ -81,6 +86,7 @@ interface Race {
   books: Books;
   placed: number;
   samples: number;
+  refused: number;
 }
 
 async function race(shop: Shop, options: RaceOptions): Promise<RaceReport> {
@@ -115,6 +121,7 @@ async function race(shop: Shop, options: RaceOptions): Promise<RaceReport> {
     orders: orders.length,
     atRest: orders.filter(isAtRest).length,
     samples: run.samples,
+    refused: run.refused,
     doubleCharges: findings.length - before,
     findings: [...new Set(findings)],
   };
@@ -131,7 +138,7 @@ async function prepare(shop: Shop, options: RaceOptions): Promise<Race> {
   const { id: productId, item } = items[0]!;
   const run: Race = {
     ...{ shop, options, urls, item, productId, books },
-    ...{ findings: [], placed: 0, samples: 0 },
+    ...{ findings: [], placed: 0, samples: 0, refused: 0 },
   };
   await receive(run, STOCK);
   return run;
@@ -162,12 +169,27 @@ async function attempt(run: Race, drawn: number): Promise<void> {
     currency: 'EUR',
     payment: { methodToken },
   };
-  const { id } = await ask<{ id: string }>(`${url}/v1/orders`, { token: books.customer, body });
+  const id = await place(run, `${url}/v1/orders`, body);
   run.placed += 1;
   if (drawn % CANCELLED_EVERY !== 3) return;
   const path = `/v1/orders/${id}/cancel`;
   // What was declined meanwhile cannot be cancelled any more, which is an answer, too.
   await ask(`${urls.at(-1)}${path}`, { token: books.customer, body: {} }).catch(isConflict);
+}
+
+async function place(run: Race, url: string, body: object): Promise<string> {
+  const key = randomUUID();
+  const untilMs = performance.now() + SETTLE_MS_MAX;
+  for (;;) {
+    try {
+      const { id } = await ask<{ id: string }>(url, { token: run.books.customer, body, key });
+      return id;
+    } catch (cause) {
+      if (!/answered 503/.test(String(cause)) || performance.now() > untilMs) throw cause;
+    }
+    run.refused += 1;
+    await sleep(COME_AGAIN_MS);
+  }
 }
 
 function isConflict(cause: unknown): void {

@@ -16,7 +16,9 @@ export const stockOfThirty: Torture = {
     const options = { attempts: cycles, clients: CLIENTS, seed, progress, ...planted };
     const report = await raceForThirty({ ...options, postgresUrl });
     const where = postgresUrl ? 'two processes on postgres' : 'one process on sqlite';
-    return reported(report, [`${where}, ${report.samples} samples`]);
+    return reported(report, [
+      `${where}, ${report.samples} samples, ${report.refused} told to come again`,
+    ]);
   },
 };
 
