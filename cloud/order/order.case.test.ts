@@ -129,11 +129,10 @@ for (const { technology, title, skip } of DATABASES) {
         if (call.method === 'reserve') await gate.promise;
         return peers.answer(call);
       });
-      const process = await start({
-        ...{ peers: slow, runtime: testRuntime({ clock }) },
-        settings: { concurrency: 1 },
-      });
+      const runtime = testRuntime({ clock });
+      const process = await start({ peers: slow, runtime, settings: { concurrency: 1 } });
       const ids = [await process.place(), await process.place()];
+      expect(await runtime.metrics.text()).toContain('holdfast_order_waiting 1\n');
       passedMs = WAIT_MS_MAX + 1;
       const refused = process.place();
       await expect(refused).rejects.toThrow(/503.*too many orders wait/);

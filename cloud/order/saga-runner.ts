@@ -79,6 +79,7 @@ class Runner implements SagaRunner {
   readonly #waiting: { readonly held: HeldOrder; readonly sinceMs: number }[] = [];
   readonly #running = new Set<Promise<void>>();
   readonly #settled: { add(value: number, labels: { state: string }): void };
+  readonly #line: { set(value: number): void };
   #stopping = false;
   readonly holder: string;
 
@@ -89,6 +90,10 @@ class Runner implements SagaRunner {
       'holdfast_order_transitions_total',
       'Changes of state that the saga made',
       ['state'],
+    );
+    this.#line = options.runtime.metrics.gauge(
+      'holdfast_order_waiting',
+      'Orders that wait for a place in this process.',
     );
   }
 
@@ -126,7 +131,7 @@ class Runner implements SagaRunner {
   #fill(): void {
     while (this.#running.size < this.#options.ordersMax && !this.#stopping) {
       const next = this.#waiting.shift();
-      if (!next) return;
+      if (!next) break;
       // It waited so long that the lease may end within a step: the sweep takes it up anew.
       if (this.#waitedMs(next) > this.#options.leaseMs / 2) continue;
       const run = this.#run(next.held).finally(() => {
@@ -135,6 +140,7 @@ class Runner implements SagaRunner {
       });
       this.#running.add(run);
     }
+    this.#line.set(this.#waiting.length);
   }
 
   /** Until it rests, waits, is fenced, or the process drains. */
