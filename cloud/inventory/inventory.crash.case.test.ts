@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { TOPICS } from '@holdfast/shared/contracts/topics.ts';
 import { systemClock } from '@holdfast/shared/runtime/clock.ts';
-import { firstStopped, type HaltAt } from '@holdfast/shared/runtime/halt.fixture.ts';
+import { firstStopped, type HaltAt, wakeAndDrain } from '@holdfast/shared/runtime/halt.fixture.ts';
 import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openEmbeddedLog } from '../platform/event-log/event-log.embedded.ts';
@@ -101,9 +101,7 @@ for (const { technology, title, skip } of DATABASES) {
         await firstStopped([victim]);
         start();
         await expectAllOnce();
-        victim.kill('SIGCONT');
-        // Longer than what was in hand takes.
-        await systemClock.sleep(1_000);
+        await wakeAndDrain(victim);
         await expectAllOnce();
       },
     );

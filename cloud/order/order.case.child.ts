@@ -18,7 +18,8 @@ export type ToProcess =
   | { readonly kind: 'answer'; readonly number: number; readonly answer: unknown }
   | { readonly kind: 'failure'; readonly number: number; readonly code: string }
   | { readonly kind: 'place'; readonly key: string; readonly methodToken: string }
-  | { readonly kind: 'ask'; readonly asked: Asked };
+  | { readonly kind: 'ask'; readonly asked: Asked }
+  | 'stop';
 
 // Not longer than the test that started it.
 process.once('disconnect', () => process.exit());
@@ -39,7 +40,10 @@ const peers = clientsOf((call) => {
 const order = await OrderProcess.open(task.place, { peers, runtime, settings: { leaseMs: 500 } });
 
 process.on('message', async (message: ToProcess) => {
-  if (message.kind === 'answer') settle(message.number).resolve(message.answer);
+  if (message === 'stop') {
+    await order.close();
+    process.disconnect();
+  } else if (message.kind === 'answer') settle(message.number).resolve(message.answer);
   else if (message.kind === 'failure') {
     settle(message.number).reject(new AppError(message.code as 'UNAVAILABLE', 'as the peer said'));
   } else if (message.kind === 'ask') await order.ask(message.asked);

@@ -1,3 +1,4 @@
+import { clockAhead } from '@holdfast/shared/runtime/clock.ahead.fixture.ts';
 import { systemClock } from '@holdfast/shared/runtime/clock.ts';
 import { seededRandom } from '@holdfast/shared/runtime/random.ts';
 import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
@@ -102,19 +103,14 @@ for (const { technology, title, skip } of DATABASES) {
     });
 
     it('goes on when the clock, which was hours ahead, is set back', async () => {
-      let aheadMs = 7_200_000;
-      const clock = {
-        ...systemClock,
-        now: () => systemClock.now() + aheadMs,
-        nowMicros: () => systemClock.nowMicros() + BigInt(aheadMs) * 1000n,
-      };
+      const clock = clockAhead(7_200_000);
       let lost = 0;
       peers.fateOf = ({ method }) =>
         method === 'reserve' && lost++ < 3 ? 'lost-before' : 'arrives';
       const process = await start({ runtime: testRuntime({ clock }) });
       const id = await process.place();
       await vi.waitFor(() => expect(lost).toBeGreaterThan(0));
-      aheadMs = 0;
+      clock.setBack();
       await comesTo(process, id, 'confirmed');
     });
 

@@ -3,8 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import type { Sql, Technology } from '@holdfast/shared/platform/sql/sql.ts';
-import { systemClock } from '@holdfast/shared/runtime/clock.ts';
-import { firstStopped } from '@holdfast/shared/runtime/halt.fixture.ts';
+import { firstStopped, wakeAndDrain } from '@holdfast/shared/runtime/halt.fixture.ts';
 import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { eventsOfOrders, expectBooksBalance } from './books.fixture.ts';
@@ -129,8 +128,7 @@ for (const { technology, title, skip } of DATABASES) {
         await settled();
         victim.kill('SIGCONT');
         await settled(ORDERS);
-        // Whatever it still had in mind when it stopped has been done, or refused, by then.
-        await systemClock.sleep(500);
+        await wakeAndDrain(victim);
         await settled(ORDERS);
         await expectBooksBalance(sql, peers);
         expect(await eventsOfOrders(place)).toEqual([]);

@@ -1,5 +1,5 @@
 import { PaymentState } from '@holdfast/shared/contracts/gen/holdfast/payment/v1/payment.ts';
-import { systemClock } from '@holdfast/shared/runtime/clock.ts';
+import { clockAhead } from '@holdfast/shared/runtime/clock.ahead.fixture.ts';
 import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { callsOn, DATABASES, newKey, PaymentWorld } from './payment.fixture.ts';
@@ -47,18 +47,13 @@ for (const { technology, title, skip } of DATABASES) {
     });
 
     it('is resolved, too, when the clock, which was hours ahead, is set back', async () => {
-      let aheadMs = 7_200_000;
-      const clock = {
-        ...systemClock,
-        now: () => systemClock.now() + aheadMs,
-        nowMicros: () => systemClock.nowMicros() + BigInt(aheadMs) * 1000n,
-      };
+      const clock = clockAhead(7_200_000);
       const other = callsOn(await world.start(testRuntime({ clock })));
       const key = newKey();
       await calls.authorise(key);
       await world.tell({ call: 'Capture', behaviour: 'drop_after' });
       await other.capture(key);
-      aheadMs = 0;
+      clock.setBack();
       expect((await calls.settled(key)).state).toBe(PAYMENT_STATE_CAPTURED);
     });
 

@@ -2,7 +2,6 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { PaymentState } from '@holdfast/shared/contracts/gen/holdfast/payment/v1/payment.ts';
-import { systemClock } from '@holdfast/shared/runtime/clock.ts';
 import { firstStopped, type HaltAt } from '@holdfast/shared/runtime/halt.fixture.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { PaymentTask } from './payment.case.child.ts';
@@ -26,8 +25,6 @@ const STANDSTILLS = [
 ] as const;
 /** So that who wakes asks for nothing new. */
 const UNTIL = { 1: 'authorised', 2: 'captured' } as const;
-/** Longer than a call that was in hand takes. */
-const LATE_MS = 1_000;
 
 for (const { technology, title, skip } of DATABASES) {
   describe.skipIf(skip)(`payment, killed, ${title}`, { timeout: 60_000 }, () => {
@@ -88,6 +85,9 @@ for (const { technology, title, skip } of DATABASES) {
         const key = newKey();
         const haltAt = { step, count, signal: 'SIGSTOP' } as const;
         const victim = start({ keys: [key], until: UNTIL[count], haltAt });
+        const done = new Promise((resolve) => {
+          victim.on('message', (told) => told === 'done' && resolve(told));
+        });
         await firstStopped([victim]);
         await finish(key, haltAt);
         const moneyOf = async () => ({
@@ -96,7 +96,7 @@ for (const { technology, title, skip } of DATABASES) {
         });
         const money = await moneyOf();
         victim.kill('SIGCONT');
-        await systemClock.sleep(LATE_MS);
+        await done;
         expect(await moneyOf()).toEqual(money);
         await world.expectBalanced();
         expect(await world.doubleCharges()).toEqual([]);

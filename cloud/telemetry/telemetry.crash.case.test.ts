@@ -2,8 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
-import { systemClock } from '@holdfast/shared/runtime/clock.ts';
-import { firstStopped } from '@holdfast/shared/runtime/halt.fixture.ts';
+import { firstStopped, wakeAndDrain } from '@holdfast/shared/runtime/halt.fixture.ts';
 import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openEmbeddedLog } from '../platform/event-log/event-log.embedded.ts';
@@ -104,9 +103,7 @@ for (const { technology, title, skip } of DATABASES) {
         await firstStopped([victim]);
         await start();
         await expectAllOnce(4);
-        victim.kill('SIGCONT');
-        // Longer than the batch that was in hand takes.
-        await systemClock.sleep(500);
+        await wakeAndDrain(victim);
         await expectAllOnce(4);
       },
     );

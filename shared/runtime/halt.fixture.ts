@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { systemClock } from './clock.ts';
 import type { Steps } from './steps.ts';
@@ -23,6 +24,18 @@ export function haltingSteps(haltAt: HaltAt | undefined, mayHalt = () => true): 
       process.kill(process.pid, haltAt.signal ?? 'SIGKILL');
     },
   };
+}
+
+/**
+ * Wakes one that stands still and asks it to stop: when it has ended, what it had in hand is done.
+ * Throws when it did not end well.
+ */
+export async function wakeAndDrain(child: ChildProcess): Promise<void> {
+  const closed = once(child, 'close');
+  child.kill('SIGCONT');
+  child.send('stop');
+  const [code] = await closed;
+  if (code !== 0) throw new Error(`the process that woke ended with code ${code}`);
 }
 
 /**

@@ -25,12 +25,14 @@ const runtime: Runtime = {
 };
 const sql = await openTables(database, runtime);
 const log = await openEmbeddedLog({ dir: logDir, runtime, leaseMs: 1000 });
+let worker: { stop(): Promise<void> };
 if (role === 'relay') {
-  const options = { service: 'case', sql, log, runtime, leaseMs: 1000, pollMs: 20 };
-  await createRelay(options).start();
+  const relay = createRelay({ service: 'case', sql, log, runtime, leaseMs: 1000, pollMs: 20 });
+  await relay.start();
+  worker = relay;
 } else {
   const inbox = createInbox({ consumer: 'case', sql, log, runtime, apply: noteEffect });
-  await log.subscribe({
+  worker = await log.subscribe({
     group: 'case',
     topics: ['gateways'],
     batchMax: 10,
@@ -38,4 +40,10 @@ if (role === 'relay') {
     onError: (err) => runtime.log.warn({ err }, 'a batch failed'),
   });
 }
+process.once('message', async () => {
+  await worker.stop();
+  await log.close();
+  await sql.close();
+  process.disconnect();
+});
 process.send?.('ready');

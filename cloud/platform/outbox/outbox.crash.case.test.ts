@@ -3,8 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { CaseWorld, TECHNOLOGIES } from '@holdfast/shared/platform/sql/sql.fixture.ts';
 import type { Sql } from '@holdfast/shared/platform/sql/sql.ts';
-import { systemClock } from '@holdfast/shared/runtime/clock.ts';
-import { firstStopped, type HaltAt } from '@holdfast/shared/runtime/halt.fixture.ts';
+import { firstStopped, type HaltAt, wakeAndDrain } from '@holdfast/shared/runtime/halt.fixture.ts';
 import { testRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openEmbeddedLog } from '../event-log/event-log.embedded.ts';
@@ -20,9 +19,6 @@ import {
 /** Enough to keep each partition busy. */
 const SUBJECTS = Array.from({ length: 20 }, (_, i) => `gw_${i}`);
 const EVENTS_EACH = Array.from({ length: 20 }, (_, i) => i + 1);
-
-/** Longer than a batch that was in hand takes. */
-const LATE_MS = 1_000;
 
 const runtime = testRuntime();
 const outbox = caseOutbox(runtime);
@@ -117,10 +113,7 @@ async function underLoad(
   if (signal === 'SIGSTOP') {
     const stopped = await firstStopped(processes);
     await produce(5);
-    return async () => {
-      stopped.kill('SIGCONT');
-      await systemClock.sleep(LATE_MS);
-    };
+    return () => wakeAndDrain(stopped);
   }
   expect((await dead)[1]).toBe('SIGKILL');
   await produce(5);
