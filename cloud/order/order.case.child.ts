@@ -1,4 +1,5 @@
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
+import { systemClock } from '@holdfast/shared/runtime/clock.ts';
 import { type HaltAt, haltingSteps } from '@holdfast/shared/runtime/halt.fixture.ts';
 import { type Runtime, systemRuntime } from '@holdfast/shared/runtime/runtime.ts';
 import { type Asked, type OrderPlace, OrderProcess, SAMPLE_BODY } from './order.fixture.ts';
@@ -20,6 +21,8 @@ export type ToProcess =
   | { readonly kind: 'place'; readonly key: string; readonly methodToken: string }
   | { readonly kind: 'ask'; readonly asked: Asked }
   | 'stop';
+
+const COME_AGAIN_MS = 200;
 
 // Not longer than the test that started it.
 process.once('disconnect', () => process.exit());
@@ -49,10 +52,19 @@ process.on('message', async (message: ToProcess) => {
   } else if (message.kind === 'ask') await order.ask(message.asked);
   else {
     const body = { ...SAMPLE_BODY, payment: { methodToken: message.methodToken } };
-    await order.ask({ method: 'POST', path: '/v1/orders', key: message.key, body });
+    await placeAtLast({ method: 'POST', path: '/v1/orders', key: message.key, body });
   }
 });
 tell({ kind: 'ready' });
+
+/** As a customer who is told to come again does: what was uncertain is asked with the same key. */
+async function placeAtLast(asked: Asked): Promise<void> {
+  for (;;) {
+    const { status } = await order.ask(asked);
+    if (status < 500) return;
+    await systemClock.sleep(COME_AGAIN_MS);
+  }
+}
 
 function settle(of: number): PromiseWithResolvers<unknown> {
   const found = waiting.get(of)!;
