@@ -93,6 +93,11 @@ describe('a query', () => {
         { message: 'product is away', path: ['product'], extensions: { code: 'UNAVAILABLE' } },
       ],
     });
+    const hint = 'secret';
+    world.failure = new AppError('UNAVAILABLE', 'secret', { hint, operatorOnly: true });
+    const masked = await world.query('{ product(id: "1") { id } }');
+    expect(masked.errors[0].extensions.code).toBe('UNAVAILABLE');
+    expect(JSON.stringify(masked.errors)).not.toContain('secret');
     world.failure = new TypeError('secret');
     const { errors } = await world.query('{ product(id: "1") { id } }');
     expect(errors[0].extensions.code).toBe('INTERNAL');

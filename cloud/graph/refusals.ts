@@ -1,6 +1,6 @@
 import { ERROR_CODES, type ErrorCode } from '@holdfast/shared/contracts/error-codes.ts';
-import { AppError } from '@holdfast/shared/lib/app-error.ts';
-import type { Logger } from '@holdfast/shared/runtime/logger.ts';
+import { AppError, toldOf } from '@holdfast/shared/lib/app-error.ts';
+import type { FailureLog } from '@holdfast/shared/runtime/failure-log.ts';
 import type { GraphQLError } from 'graphql';
 import { createGraphQLError } from 'graphql-yoga';
 
@@ -14,14 +14,16 @@ export function refusal(code: ErrorCode, message: string, cause?: GraphQLError):
 }
 
 /**
- * Whatever was thrown, as it is answered. What is no operating error says nothing about the inside,
- * and is logged.
+ * Whatever was thrown, as it is answered. What is no operating error, or is the operator's alone,
+ * says nothing about the inside, and is logged.
  */
-export function answered(error: unknown, log: Logger): GraphQLError {
+export function answered(error: unknown, failures: FailureLog): GraphQLError {
   const own = isGraphQLError(error) ? error : undefined;
   const cause = rootOf(error);
+  if (isGraphQLError(cause)) return withCode(cause);
+  failures.report(cause, 'a GraphQL request failed');
   if (cause instanceof AppError) {
-    const { code, message, fields, hint } = cause;
+    const { code, message, fields, hint } = toldOf(cause);
     const masked = refusal(code, message, own);
     if (fields.length > 0) masked.extensions['errors'] = fields;
     if (hint !== undefined) masked.extensions['hint'] = hint;
@@ -29,8 +31,6 @@ export function answered(error: unknown, log: Logger): GraphQLError {
     if (own?.path) delete masked.extensions['http'];
     return masked;
   }
-  if (isGraphQLError(cause)) return withCode(cause);
-  log.error({ err: cause }, 'a GraphQL request failed');
   const masked = refusal('INTERNAL', 'an internal error; the log has the details', own);
   if (own?.path) delete masked.extensions['http'];
   return masked;

@@ -1,3 +1,4 @@
+import { FailureLog } from '@holdfast/shared/runtime/failure-log.ts';
 import type { GraphQLError } from 'graphql';
 import { createSchema, createYoga, type Plugin } from 'graphql-yoga';
 import { createContext, type GraphContext, type GraphDeps } from './context.ts';
@@ -20,7 +21,7 @@ export type ServerContext = Pick<GraphContext, 'principal'>;
 /** GraphQL over HTTP, and subscriptions over SSE. */
 export function createGraphql(options: YogaOptions) {
   const { isDevelopment, runtime } = options;
-  const { log } = runtime;
+  const failures = new FailureLog(runtime);
   return createYoga<ServerContext, GraphContext>({
     schema: createSchema<ServerContext & GraphContext>({
       typeDefs: TYPE_DEFINITIONS,
@@ -29,8 +30,8 @@ export function createGraphql(options: YogaOptions) {
     graphqlEndpoint: GRAPHQL_PATH,
     context: ({ principal, request }) =>
       createContext(options, { principal, signal: request.signal }),
-    plugins: [...limitPlugins({ introspection: isDevelopment }), codesPlugin(options)],
-    maskedErrors: { maskError: (error) => answered(error, log) },
+    plugins: [...limitPlugins({ introspection: isDevelopment }), codesPlugin(options, failures)],
+    maskedErrors: { maskError: (error) => answered(error, failures) },
     maxRequestBodySize: BODY_BYTES_MAX,
     graphiql: isDevelopment ? { title: 'Holdfast' } : false,
     landingPage: false,
@@ -42,15 +43,16 @@ export function createGraphql(options: YogaOptions) {
 }
 
 /** Errors of the parser and the rules, which are answered as they are, get their codes. */
-function codesPlugin({ runtime }: GraphDeps): Plugin {
-  const { log, metrics } = runtime;
-  const counter = metrics.counter('holdfast_graphql_errors_total', 'GraphQL errors, by code.', [
-    'code',
-  ]);
+function codesPlugin({ runtime }: GraphDeps, failures: FailureLog): Plugin {
+  const counter = runtime.metrics.counter(
+    'holdfast_graphql_errors_total',
+    'GraphQL errors, by code.',
+    ['code'],
+  );
   return {
     onResultProcess({ result, setResult }) {
       if (Symbol.asyncIterator in result || Array.isArray(result) || !result.errors) return;
-      const errors = result.errors.map((error) => answered(error as GraphQLError, log));
+      const errors = result.errors.map((error) => answered(error as GraphQLError, failures));
       for (const { extensions } of errors) counter.add(1, { code: String(extensions['code']) });
       setResult({ ...result, errors });
     },

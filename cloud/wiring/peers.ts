@@ -153,5 +153,6 @@ export async function fetchServiceToken(options: {
     const { accessToken, expiresInSeconds } = parsed.data;
     return { token: accessToken, expiresAtMs: nowMs + expiresInSeconds * 1000 };
   }
-  throw new AppError('UNAVAILABLE', `no service token at ${url} (status ${answer.status})`);
+  const message = `no service token at ${url} (status ${answer.status})`;
+  throw new AppError('UNAVAILABLE', message, { operatorOnly: true });
 }

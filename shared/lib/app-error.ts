@@ -9,6 +9,11 @@ export interface AppErrorOptions {
   /** Replaces the code's own answer to "when can a retry help?". */
   readonly retry?: Retry;
   readonly retryAfterMs?: number;
+  /**
+   * Message and hint are for those who run the process: they name addresses, files or a driver's
+   * words. Callers get `toldOf` it, and the log the rest.
+   */
+  readonly operatorOnly?: boolean;
 }
 
 /**
@@ -23,6 +28,7 @@ export class AppError extends Error {
   readonly hint: string | undefined;
   readonly fields: readonly { readonly pointer: string; readonly detail: string }[];
   readonly retryAfterMs: number | undefined;
+  readonly operatorOnly: boolean;
 
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
     super(message, { cause: options.cause });
@@ -32,5 +38,17 @@ export class AppError extends Error {
     this.hint = options.hint;
     this.fields = options.fields ?? [];
     this.retryAfterMs = options.retryAfterMs;
+    this.operatorOnly = options.operatorOnly ?? false;
   }
+}
+
+/** What a caller is told of an error: nothing about the inside when that is the operator's. */
+export function toldOf(error: AppError): AppError {
+  if (!error.operatorOnly) return error;
+  const { code, retry, retryAfterMs } = error;
+  const message = `${ERROR_CODES[code].title.toLowerCase()}; the log has the details`;
+  return new AppError(code, message, {
+    retry,
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  });
 }

@@ -174,7 +174,8 @@ export async function fetchJwks(options: {
   const parsed = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) });
   const keySet = parsed.safeParse(answer.body);
   if (answer.status === 200 && keySet.success) return keySet.data;
-  throw new AppError('UNAVAILABLE', `no signing keys at ${options.url} (status ${answer.status})`);
+  const message = `no signing keys at ${options.url} (status ${answer.status})`;
+  throw new AppError('UNAVAILABLE', message, { operatorOnly: true });
 }
 
 export function requireRole(principal: Principal, roles: readonly Role[]): void {
@@ -240,7 +241,9 @@ function createKeyCache({ jwks, clock }: TokenVerifierOptions): KeyCache {
   let askedAt = Number.NEGATIVE_INFINITY;
   let fetching: Promise<KeySet> | undefined;
   const late = (): Error =>
-    new AppError('UNAVAILABLE', `no signing keys within ${FETCH_TIMEOUT_MS} ms`);
+    new AppError('UNAVAILABLE', `no signing keys within ${FETCH_TIMEOUT_MS} ms`, {
+      operatorOnly: true,
+    });
   const fetchOnce = async (): Promise<KeySet> => {
     askedAt = clock.monotonicMs();
     try {
@@ -250,7 +253,10 @@ function createKeyCache({ jwks, clock }: TokenVerifierOptions): KeyCache {
       return keys;
     } catch (cause) {
       if (cause instanceof AppError) throw cause;
-      throw new AppError('UNAVAILABLE', 'the signing keys cannot be read', { cause });
+      throw new AppError('UNAVAILABLE', 'the signing keys cannot be read', {
+        cause,
+        operatorOnly: true,
+      });
     } finally {
       fetching = undefined;
     }

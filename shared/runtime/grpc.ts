@@ -13,7 +13,7 @@ import {
   status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { AppError } from '../lib/app-error.ts';
+import { AppError, toldOf } from '../lib/app-error.ts';
 import { type Clock, withDeadline } from './clock.ts';
 import { widenHttp2Windows } from './http2-windows.ts';
 
@@ -176,10 +176,11 @@ const STATUS_BY_HTTP: Readonly<Record<number, status>> = {
  * again as `holdfast-retry-after-ms`. Nothing internal
  * leaks.
  */
-export function toGrpcStatus(error: unknown, metadata: Metadata): Partial<ServiceError> {
-  if (!(error instanceof AppError)) {
+export function toGrpcStatus(thrown: unknown, metadata: Metadata): Partial<ServiceError> {
+  if (!(thrown instanceof AppError)) {
     return { code: status.INTERNAL, details: 'internal error', metadata };
   }
+  const error = toldOf(thrown);
   metadata.set('holdfast-code', error.code);
   if (error.retryAfterMs !== undefined)
     metadata.set('holdfast-retry-after-ms', String(error.retryAfterMs));

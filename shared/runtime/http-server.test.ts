@@ -27,6 +27,14 @@ function app(held: { readonly asked?: () => void; readonly until?: Promise<void>
   app.get('/bug', () => {
     throw new Error('secret detail');
   });
+  app.get('/away', () => {
+    const hint = 'look at /etc/secret';
+    throw new AppError('UNAVAILABLE', 'secret 10.0.0.7', {
+      hint,
+      retryAfterMs: 2_000,
+      operatorOnly: true,
+    });
+  });
   app.get('/refused', () => {
     throw new AppError('FORBIDDEN', 'not yours', { hint: 'ask' });
   });
@@ -46,6 +54,10 @@ test('answers errors as problem documents and tells nothing of the inside', asyn
   const bug = await app().request('/bug');
   expect(bug.status).toBe(500);
   expect(await bug.text()).not.toContain('secret');
+  const away = await app().request('/away');
+  expect(away.status).toBe(503);
+  expect(away.headers.get('retry-after')).toBe('2');
+  expect(await away.text()).not.toContain('secret');
   expect((await app().request('/nowhere')).status).toBe(404);
   const garbage = await app().request('/echo', { method: 'POST', body: '{' });
   expect(garbage.status).toBe(400);

@@ -3,9 +3,10 @@ import { matchedRoutes } from 'hono/route';
 import { z } from 'zod';
 import { ERROR_CODES } from '../contracts/error-codes.ts';
 import type { Principal } from '../contracts/roles.ts';
-import { AppError } from '../lib/app-error.ts';
+import { AppError, toldOf } from '../lib/app-error.ts';
 import { AssertionError } from '../lib/assert.ts';
 import { withDeadline } from './clock.ts';
+import { FailureLog } from './failure-log.ts';
 import type { ModuleStatus } from './modules.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -39,6 +40,7 @@ export function createApp(runtime: Runtime, options: AppOptions = {}): HttpApp {
     labelNames: ['method', 'status'],
     buckets: SECONDS_BUCKETS,
   });
+  const failures = new FailureLog(runtime);
   const timeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
   app.use(async (c, next) => {
     const started = runtime.clock.monotonicMs();
@@ -47,8 +49,15 @@ export function createApp(runtime: Runtime, options: AppOptions = {}): HttpApp {
     await runtime.tracing.span('http.request', { kind: 'server', attributes, parent }, async () => {
       const ms = limitsOf(c).timeoutMs ?? timeoutMs;
       await withDeadline(next(), { clock: runtime.clock, ms, late: () => tooLate(ms) });
-      if (c.error) report(runtime, c.error);
       const traceparent = runtime.tracing.current();
+      if (c.error && !(c.error instanceof z.ZodError)) {
+        const { method, path } = c.req;
+        failures.report(c.error, 'a request failed', {
+          method,
+          path,
+          trace: traceIdOf(traceparent),
+        });
+      }
       if (traceparent) c.header('traceparent', traceparent);
       const headers = c.get('answerHeaders');
       for (const name in headers) c.header(name, headers[name]);
@@ -151,13 +160,13 @@ function methodsAt(app: HttpApp, path: string): string[] {
   return found.includes('GET') ? ['HEAD', ...found] : found;
 }
 
-function report(runtime: Runtime, error: unknown): void {
-  if (error instanceof AppError || error instanceof z.ZodError) return;
-  runtime.log.error({ err: error }, 'a request failed');
+function traceIdOf(traceparent: string | undefined): string | undefined {
+  return traceparent?.split('-')[1];
 }
 
 /**
- * The answer that an error becomes. What is not an operating error says nothing about the inside.
+ * The answer that an error becomes. What is not an operating error, or is the operator's alone,
+ * says nothing about the inside.
  */
 export function problem(error: unknown, traceparent = ''): Response {
   if (error instanceof AssertionError) queueMicrotask(() => raise(error));
@@ -169,7 +178,7 @@ export function problem(error: unknown, traceparent = ''): Response {
     code: known.code,
     detail: known.message,
     ...(known.hint === undefined ? {} : { hint: known.hint }),
-    ...(traceparent ? { instance: `urn:trace:${traceparent.split('-')[1]}` } : {}),
+    ...(traceparent ? { instance: `urn:trace:${traceIdOf(traceparent)}` } : {}),
     ...(known.fields.length > 0 ? { errors: known.fields } : {}),
   };
   const headers = new Headers({ 'content-type': 'application/problem+json' });
@@ -186,7 +195,7 @@ function raise(error: AssertionError): never {
 }
 
 function asAppError(error: unknown): AppError {
-  if (error instanceof AppError) return error;
+  if (error instanceof AppError) return toldOf(error);
   if (error instanceof z.ZodError) return invalidRequest(error);
   if (error instanceof SyntaxError) {
     return new AppError('REQUEST_INVALID', 'the body is not valid JSON', { cause: error });

@@ -72,7 +72,8 @@ export function presentedChain(options: {
     socket.once('error', (cause) => reject(outboundError(options.url, cause)));
     socket.once('close', () => {
       clearTimeout(timer);
-      reject(new AppError('UNAVAILABLE', `${options.url} closed the connection`));
+      const message = `${options.url} closed the connection`;
+      reject(new AppError('UNAVAILABLE', message, { operatorOnly: true }));
     });
   });
 }
@@ -134,6 +135,7 @@ function parseBody(text: string, url: string): unknown {
     throw new AppError('UNAVAILABLE', `${url} did not answer with JSON`, {
       cause,
       hint: 'check that the address is that of a Holdfast cloud',
+      operatorOnly: true,
     });
   }
 }
@@ -155,7 +157,7 @@ function isAddress(host: string): boolean {
 
 function late(options: { url: string; timeoutMs: number }): AppError {
   const message = `${options.url} did not answer within ${options.timeoutMs} ms`;
-  return new AppError('DEADLINE_EXCEEDED', message);
+  return new AppError('DEADLINE_EXCEEDED', message, { operatorOnly: true });
 }
 
 /** OpenSSL's verdicts on a chain, and Node's on a name. */
@@ -172,7 +174,11 @@ function outboundError(url: string, cause: unknown): AppError {
         code === 'ERR_TLS_CERT_ALTNAME_INVALID'
           ? 'the certificate does not name this host; use a name that the cloud is configured with'
           : 'check the address, the authority and the clock of this machine',
+      operatorOnly: true,
     });
   }
-  return new AppError('UNAVAILABLE', `${url} cannot be reached: ${code || message}`, { cause });
+  return new AppError('UNAVAILABLE', `${url} cannot be reached: ${code || message}`, {
+    cause,
+    operatorOnly: true,
+  });
 }

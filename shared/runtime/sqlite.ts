@@ -82,7 +82,10 @@ export function assertDurable(database: Database, syncs: Syncs = 'commit'): void
   throw new AppError(
     'STORE_NOT_DURABLE',
     `${database.name} has journal_mode=${journal} and synchronous=${synchronous}`,
-    { hint: 'The file must be on a local disk that supports a write-ahead log.' },
+    {
+      hint: 'The file must be on a local disk that supports a write-ahead log.',
+      operatorOnly: true,
+    },
   );
 }
 
@@ -173,12 +176,16 @@ export function sqliteCode(error: unknown): string {
 export function sqliteFailure(cause: unknown): unknown {
   const code = sqliteCode(cause);
   if (isBusy(cause)) {
-    return new AppError('SQL_CONTENTION', 'another process kept the file locked', { cause });
+    return new AppError('SQL_CONTENTION', 'another process kept the file locked', {
+      cause,
+      operatorOnly: true,
+    });
   }
   if (code === 'SQLITE_FULL') {
     return new AppError('UNAVAILABLE', 'the disk of the database is full', {
       cause,
       hint: 'Free some space; nothing of the transaction was stored.',
+      operatorOnly: true,
     });
   }
   if (code.startsWith('SQLITE_IOERR')) {
@@ -186,10 +193,14 @@ export function sqliteFailure(cause: unknown): unknown {
     return new AppError('STORE_NOT_DURABLE', `the disk failed: ${code}`, {
       cause,
       hint: 'Look at the disk, then restart the process; it verifies the file when it opens it.',
+      operatorOnly: true,
     });
   }
   if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) {
-    return new AppError('STORE_DAMAGED', `the database is damaged: ${code}`, { cause });
+    return new AppError('STORE_DAMAGED', `the database is damaged: ${code}`, {
+      cause,
+      operatorOnly: true,
+    });
   }
   return cause;
 }
@@ -256,10 +267,12 @@ function openFailure(file: string, cause: unknown): AppError {
     return new AppError('STORE_DAMAGED', `${file} is damaged: ${reason}`, {
       cause,
       hint: 'Move the file away to start without it, or put a backup in its place.',
+      operatorOnly: true,
     });
   }
   return new AppError('UNAVAILABLE', `cannot open ${file}: ${reason}`, {
     cause,
     hint: 'Look at the folder’s owner and mode, and at the free space of its disk.',
+    operatorOnly: true,
   });
 }

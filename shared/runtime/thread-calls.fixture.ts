@@ -32,7 +32,7 @@ serveThread<CountStart, CountRequest, { count: number }>(({ from }, steps) => {
           steps.reach(request.step);
           return request.step;
         case 'fail':
-          throw new AppError('CONFLICT', 'not this one');
+          throw new AppError('CONFLICT', 'not this one', { operatorOnly: true });
         case 'die':
           isDying = true;
           return undefined;

@@ -9,6 +9,7 @@ export interface ThreadError {
   readonly code: string;
   readonly message: string;
   readonly hint: string | undefined;
+  readonly operatorOnly: boolean;
   readonly stack: string | undefined;
   readonly cause: ThreadError | undefined;
 }
@@ -22,6 +23,7 @@ export function errorToThread(error: unknown): ThreadError {
     code,
     message,
     hint: error instanceof AppError ? error.hint : undefined,
+    operatorOnly: error instanceof AppError && error.operatorOnly,
     stack,
     cause: cause === undefined ? undefined : errorToThread(cause),
   };
@@ -41,9 +43,12 @@ function kindOf(error: Error): { kind: ThreadError['kind']; code: string } {
   return { kind: code === '' ? 'other' : 'sqlite', code };
 }
 
-function revived({ kind, code, message, hint }: ThreadError, cause: Error | undefined): Error {
-  if (kind === 'app' && code in ERROR_CODES)
-    return new AppError(code as ErrorCode, message, { cause, ...(hint ? { hint } : {}) });
+function revived(thrown: ThreadError, cause: Error | undefined): Error {
+  const { kind, code, message, hint, operatorOnly } = thrown;
+  if (kind === 'app' && code in ERROR_CODES) {
+    const options = { cause, operatorOnly, ...(hint ? { hint } : {}) };
+    return new AppError(code as ErrorCode, message, options);
+  }
   if (kind === 'bug') return new AssertionError(message);
   if (kind === 'sqlite') return sqliteError(code, message);
   return new Error(message, { cause });

@@ -193,7 +193,10 @@ export class TopicFile {
       // After a failed write or sync nothing that this connection remembers is trusted: the next
       // call opens anew.
       this.close();
-      throw new AppError('UNAVAILABLE', `cannot write to the topic ${this.topic}`, { cause });
+      throw new AppError('UNAVAILABLE', `cannot write to the topic ${this.topic}`, {
+        cause,
+        operatorOnly: true,
+      });
     } finally {
       if (database.open) database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
     }

@@ -176,7 +176,10 @@ function parsed(text: string): unknown {
 }
 
 function damaged(path: string, reason: string, cause?: unknown): AppError {
-  return new AppError('STORE_DAMAGED', `the object in ${path} is damaged: ${reason}`, { cause });
+  return new AppError('STORE_DAMAGED', `the object in ${path} is damaged: ${reason}`, {
+    cause,
+    operatorOnly: true,
+  });
 }
 
 /** Makes the folders below `root`, each name synced before anything is made below it. */

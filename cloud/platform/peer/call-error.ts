@@ -1,7 +1,7 @@
 import { ERROR_CODES, type ErrorCode, type Retry } from '@holdfast/shared/contracts/error-codes.ts';
-import { AppError } from '@holdfast/shared/lib/app-error.ts';
+import { AppError, toldOf } from '@holdfast/shared/lib/app-error.ts';
 import { AssertionError } from '@holdfast/shared/lib/assert.ts';
-import type { Logger } from '@holdfast/shared/runtime/logger.ts';
+import type { FailureLog } from '@holdfast/shared/runtime/failure-log.ts';
 import { z } from 'zod';
 
 /** Headers of a status are small: what is longer is cut. */
@@ -27,13 +27,13 @@ const replySchema = z.object({
   fields: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
 });
 
-/** What is not an operating error says nothing about the inside. */
+/** What is not an operating error, or is the operator's alone, says nothing about the inside. */
 export function errorReplyOf(error: unknown): ErrorReply {
   if (!(error instanceof AppError)) {
     const message = 'an internal error of the peer; its log has the details';
     return { code: 'INTERNAL', message, retry: 'later' };
   }
-  const { code, message, retry, retryAfterMs, hint, fields } = error;
+  const { code, message, retry, retryAfterMs, hint, fields } = toldOf(error);
   return {
     code,
     message: message.slice(0, TEXT_CHARS_MAX),
@@ -66,9 +66,8 @@ export function parseErrorReply(text: string): ErrorReply | undefined {
 }
 
 /** What the callee's own log and process are told of a failure that its caller must not see. */
-export function reportFailure(log: Logger, error: unknown, method: string): void {
-  if (error instanceof AppError) return;
-  log.error({ err: error, method }, 'a call of a peer failed');
+export function reportFailure(failures: FailureLog, error: unknown, method: string): void {
+  failures.report(error, 'a call of a peer failed', { method });
   // A bug stops the process: it is thrown where nobody catches it.
   if (error instanceof AssertionError) {
     queueMicrotask(() => {

@@ -157,15 +157,21 @@ function failureCases(open: Open): void {
     expect(error).toMatchObject(same);
   });
 
-  it('say nothing about the inside of a callee that fails', async () => {
+  it.each([
+    [new Error('password hunter2'), 'INTERNAL'],
+    [
+      new AppError('STORE_DAMAGED', 'hunter2', { hint: 'hunter2', operatorOnly: true }),
+      'STORE_DAMAGED',
+    ],
+  ])('say nothing about the inside of a callee that fails: %s', async (thrown, code) => {
     const { client, handles } = await open();
     handles({
       async take() {
-        throw new Error('password hunter2');
+        throw thrown;
       },
     });
     const error = await refused(client.take({ text: '' }, { scope }));
-    expect(error).toMatchObject({ code: 'INTERNAL' });
+    expect(error).toMatchObject({ code });
     expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain('hunter2');
   });
 

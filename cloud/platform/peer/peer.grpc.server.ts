@@ -7,6 +7,7 @@ import {
 } from '@grpc/grpc-js';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { withDeadline } from '@holdfast/shared/runtime/clock.ts';
+import { FailureLog } from '@holdfast/shared/runtime/failure-log.ts';
 import type { GrpcService } from '@holdfast/shared/runtime/grpc.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import { reportFailure } from './call-error.ts';
@@ -34,13 +35,15 @@ export interface GrpcHostOptions {
 interface Serving extends GrpcHostOptions {
   readonly host: PeerHost;
   readonly streams: Set<AbortController>;
+  readonly failures: FailureLog;
 }
 
 /** Handlers for the internal gRPC listener. */
 export function serveOnGrpc(options: GrpcHostOptions): GrpcHost {
   const streams = new Set<AbortController>();
+  const failures = new FailureLog(options.runtime);
   const services = options.hosts.map((host) => {
-    const serving: Serving = { ...options, host, streams };
+    const serving: Serving = { ...options, host, streams, failures };
     const handlers = Object.entries(host.definition).map(([name, method]) => [
       name,
       method.responseStream ? streamHandler(serving, name) : unaryHandler(serving, name, method),
@@ -57,7 +60,7 @@ export function serveOnGrpc(options: GrpcHostOptions): GrpcHost {
 }
 
 function unaryHandler(
-  { host, runtime }: Serving,
+  { host, runtime, failures }: Serving,
   name: string,
   method: AnyMethod,
 ): UntypedHandleCall {
@@ -77,14 +80,14 @@ function unaryHandler(
       const { clock } = runtime;
       callback(null, await withDeadline(work, { clock, ms: CALL_TIMEOUT_MS, late }));
     } catch (error) {
-      reportFailure(runtime.log, error, method.path);
+      reportFailure(failures, error, method.path);
       callback(statusOf(error));
     }
   };
 }
 
 function streamHandler(serving: Serving, name: string): UntypedHandleCall {
-  const { host, streams, runtime } = serving;
+  const { host, streams, failures } = serving;
   return async (call: StreamCall) => {
     const controller = new AbortController();
     const { signal } = controller;
@@ -100,7 +103,7 @@ function streamHandler(serving: Serving, name: string): UntypedHandleCall {
       if (signal.aborted) throw signal.reason;
       call.end();
     } catch (error) {
-      if (!signal.aborted) reportFailure(runtime.log, error, call.getPath());
+      if (!signal.aborted) reportFailure(failures, error, call.getPath());
       call.emit('error', statusOf(signal.aborted ? signal.reason : error));
     } finally {
       streams.delete(controller);

@@ -1,4 +1,5 @@
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
+import { FailureLog } from '@holdfast/shared/runtime/failure-log.ts';
 import { GRPC_MESSAGE_BYTES_MAX } from '@holdfast/shared/runtime/grpc.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import { errorOf, errorReplyOf, reportFailure } from './call-error.ts';
@@ -8,11 +9,12 @@ import { type OutgoingCall, type PeerTransport, tooLarge } from './peer-transpor
 export interface InProcessOptions {
   /** The service in this process; undefined as long as it is not there. */
   readonly host: () => PeerHost | undefined;
-  readonly runtime: Pick<Runtime, 'log'>;
+  readonly runtime: Pick<Runtime, 'clock' | 'log'>;
 }
 
 /** Calls within one process: no socket, and nothing else that a caller could tell from gRPC. */
 export function openInProcessTransport({ host, runtime }: InProcessOptions): PeerTransport {
+  const failures = new FailureLog(runtime);
   const present = (): PeerHost => {
     const found = host();
     if (!found) throw new AppError('UNAVAILABLE', 'the service is not there yet');
@@ -20,7 +22,7 @@ export function openInProcessTransport({ host, runtime }: InProcessOptions): Pee
   };
   /** An error leaves a copy of what may be told, and the rest stays in the callee's log. */
   const crossing = (error: unknown, call: OutgoingCall): AppError => {
-    reportFailure(runtime.log, error, call.method.path);
+    reportFailure(failures, error, call.method.path);
     return errorOf(errorReplyOf(error));
   };
   return {

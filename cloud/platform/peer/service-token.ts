@@ -37,7 +37,10 @@ export function createServiceTokens(options: ServiceTokenSourceOptions): Service
       held = { header: `Bearer ${token}`, expiresAtMs };
       return held.header;
     } catch (cause) {
-      throw new AppError('UNAVAILABLE', 'no service token can be had', { cause });
+      throw new AppError('UNAVAILABLE', 'no service token can be had', {
+        cause,
+        operatorOnly: true,
+      });
     } finally {
       renewing = undefined;
     }

@@ -1,6 +1,7 @@
 import type { Principal } from '@holdfast/shared/contracts/roles.ts';
-import { AppError } from '@holdfast/shared/lib/app-error.ts';
-import type { Timer } from '@holdfast/shared/runtime/clock.ts';
+import { AppError, toldOf } from '@holdfast/shared/lib/app-error.ts';
+import type { Clock, Timer } from '@holdfast/shared/runtime/clock.ts';
+import type { FailureLog } from '@holdfast/shared/runtime/failure-log.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import { type Channel, channelUnknown, type Subscription } from './channel.ts';
 import {
@@ -42,11 +43,12 @@ export interface ConnectionOptions {
   readonly socket: FrameSocket;
   readonly principal: Principal;
   readonly channels: ReadonlyMap<string, Channel>;
-  readonly runtime: Pick<Runtime, 'clock' | 'log'>;
+  readonly clock: Clock;
+  readonly failures: FailureLog;
 }
 
 export function openConnection(options: ConnectionOptions): Connection {
-  const { socket, principal, channels, runtime } = options;
+  const { socket, principal, channels, clock, failures } = options;
   const subscriptions = new Map<string, Subscription>();
   const send = (frame: ServerFrame): void => socket.send(JSON.stringify(frame));
   const listener = {
@@ -81,8 +83,8 @@ export function openConnection(options: ConnectionOptions): Connection {
     send({ type: 'closing', resumeToken });
     socket.close(GOING_AWAY, resumeToken.length <= REASON_BYTES_MAX ? resumeToken : '');
   };
-  const beat = heartbeat(socket, { clock: runtime.clock, tooOld: drain });
-  const budget = createBudget(runtime.clock);
+  const beat = heartbeat(socket, { clock, tooOld: drain });
+  const budget = createBudget(clock);
   // One after the other: an unsubscribe finds what the subscribe before it made.
   let working = Promise.resolve();
   send({ type: 'welcome', channels: [...channels.keys()], heartbeatMs: HEARTBEAT_MS });
@@ -102,10 +104,11 @@ export function openConnection(options: ConnectionOptions): Connection {
   };
 
   function errorFrame(error: unknown): ServerFrame {
+    failures.report(error, 'a frame of a WebSocket failed');
     if (error instanceof AppError) {
-      return { type: 'error', code: error.code, detail: error.message };
+      const { code, message } = toldOf(error);
+      return { type: 'error', code, detail: message };
     }
-    runtime.log.error({ err: error }, 'a frame of a WebSocket failed');
     return { type: 'error', code: 'INTERNAL', detail: 'an internal error' };
   }
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { AppError } from '@holdfast/shared/lib/app-error.ts';
 import { withDeadline } from '@holdfast/shared/runtime/clock.ts';
+import { FailureLog } from '@holdfast/shared/runtime/failure-log.ts';
 import { problem } from '@holdfast/shared/runtime/http.ts';
 import type { Runtime } from '@holdfast/shared/runtime/runtime.ts';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -40,6 +41,8 @@ export function openWebSockets({ tickets, runtime, ...options }: WebSocketsOptio
     maxPayload: MESSAGE_BYTES_MAX,
   });
   const open = new Map<WebSocket, Connection>();
+  const { clock } = runtime;
+  const failures = new FailureLog(runtime);
   const gauge = runtime.metrics.gauge('holdfast_websocket_connections', 'Open WebSockets.');
   let allClosed = (): void => {};
   let draining = false;
@@ -53,7 +56,7 @@ export function openWebSockets({ tickets, runtime, ...options }: WebSocketsOptio
   };
   const begin = (webSocket: WebSocket, principal: Awaited<ReturnType<typeof admit>>): void => {
     const socket = frameSocket(webSocket);
-    const connection = openConnection({ socket, principal, channels, runtime });
+    const connection = openConnection({ socket, principal, channels, clock, failures });
     open.set(webSocket, connection);
     gauge.set(open.size);
     webSocket.on('message', (data, isBinary) => {
@@ -86,7 +89,6 @@ export function openWebSockets({ tickets, runtime, ...options }: WebSocketsOptio
         allClosed = () => resolve('closed');
         if (open.size === 0) allClosed();
       });
-      const { clock } = runtime;
       const late = (): Error => new AppError('DEADLINE_EXCEEDED', 'clients did not close in time');
       await withDeadline(closed, { clock, ms: DRAIN_MS_MAX, late }).catch(() => {
         // Who does not close is cut; it has its resume token.

@@ -47,6 +47,7 @@ export async function prepareSession(
   if (found['guard'] !== 'on') {
     throw new AppError('CONFIG_INVALID', 'the settings of a database session did not stay', {
       hint: 'A pooler in between has to pool sessions, not transactions.',
+      operatorOnly: true,
     });
   }
   if (found['encoding'] !== 'UTF8') {
@@ -55,6 +56,7 @@ export async function prepareSession(
       `the database's encoding is ${found['encoding']}, not UTF8`,
       {
         hint: 'Make it with CREATE DATABASE … ENCODING UTF8 TEMPLATE template0.',
+        operatorOnly: true,
       },
     );
   }
@@ -71,6 +73,7 @@ const DURABLE = [
 function notDurable(name: string, value: string): AppError {
   return new AppError('STORE_NOT_DURABLE', `PostgreSQL runs with ${name}=${value}`, {
     hint: `Set ${name} to on, in postgresql.conf or for this database and user.`,
+    operatorOnly: true,
   });
 }
 
@@ -111,6 +114,7 @@ export function postgresFailure(cause: unknown): unknown {
   return new AppError('UNAVAILABLE', `PostgreSQL does not answer: ${text}`, {
     cause,
     hint: 'Look whether the server runs and whether the address in the URL is right.',
+    operatorOnly: true,
   });
 }
 
@@ -127,20 +131,25 @@ export function isStaleStatement(cause: unknown): boolean {
 
 function serverFailure(code: string, cause: Error): unknown {
   if (CONTENTION.has(code) || isStaleStatement(cause)) {
-    return new AppError('SQL_CONTENTION', cause.message, { cause });
+    return new AppError('SQL_CONTENTION', cause.message, { cause, operatorOnly: true });
   }
   if (code === '57014') {
     return new AppError('DEADLINE_EXCEEDED', `PostgreSQL ended a statement: ${cause.message}`, {
       cause,
+      operatorOnly: true,
     });
   }
   if (AWAY.test(code)) {
-    return new AppError('UNAVAILABLE', `PostgreSQL: ${cause.message}`, { cause });
+    return new AppError('UNAVAILABLE', `PostgreSQL: ${cause.message}`, {
+      cause,
+      operatorOnly: true,
+    });
   }
   if (CONFIGURATION.has(code)) {
     return new AppError('CONFIG_INVALID', `PostgreSQL: ${cause.message}`, {
       cause,
       hint: 'The URL of the database names a user, password or database that does not fit.',
+      operatorOnly: true,
     });
   }
   return cause;

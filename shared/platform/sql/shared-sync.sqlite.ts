@@ -52,6 +52,7 @@ export class SharedSync {
       this.#failure = new AppError('STORE_NOT_DURABLE', `the disk failed: ${reason}`, {
         cause,
         hint: 'Look at the disk, then restart the process; it verifies the file when it opens it.',
+        operatorOnly: true,
       });
       throw this.#failure;
     }

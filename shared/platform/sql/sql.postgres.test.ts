@@ -96,7 +96,7 @@ describe.skipIf(skip)(`failures, ${title}`, () => {
       await tx.insertInto('counters').values({ name: 'cut', value: 1n }).execute();
       await raw`select pg_terminate_backend(pg_backend_pid())`.execute(tx);
     });
-    await expect(cut).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(cut).rejects.toMatchObject({ code: 'UNAVAILABLE', operatorOnly: true });
     expect(await values()).toEqual([]);
   });
 
@@ -119,7 +119,7 @@ describe.skipIf(skip)(`failures, ${title}`, () => {
   it('of a statement that takes too long are DEADLINE_EXCEEDED, and it is ended', async () => {
     const short = await world.open({ transactionMsMax: 200 });
     const slow = short.transaction((tx) => raw`select pg_sleep(30)`.execute(tx));
-    await expect(slow).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    await expect(slow).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED', operatorOnly: true });
     const sleeping = () =>
       sql.transaction(async (tx) => {
         const found = raw`select 1 from pg_stat_activity
@@ -141,6 +141,7 @@ describe('a server that is not there', () => {
     await expect(openOn('postgres://u:p@127.0.0.1:1/none')).rejects.toMatchObject({
       code: 'UNAVAILABLE',
       message: expect.stringContaining('ECONNREFUSED'),
+      operatorOnly: true,
     });
   });
 

@@ -137,6 +137,7 @@ async function retryContention<T>(
       if (retry > RETRIES_MAX) {
         throw new AppError('SQL_CONTENTION', `a transaction was retried ${RETRIES_MAX} times`, {
           cause,
+          operatorOnly: true,
         });
       }
     }

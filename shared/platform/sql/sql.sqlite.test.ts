@@ -91,7 +91,7 @@ describe('the group of one turn', () => {
     );
     const results = await Promise.allSettled([add(sql, 'a'), big, add(sql, 'b')]);
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
-    await expect(big).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(big).rejects.toMatchObject({ code: 'UNAVAILABLE', operatorOnly: true });
     expect(await count(sql)).toBe(2n);
   });
 });
@@ -134,7 +134,8 @@ describe('the disk', () => {
     const disk = new TestDisk();
     const sql = await world.open({ openSync: disk.open });
     disk.failure = new Error('EIO: i/o error, fdatasync');
-    const failed = { code: 'STORE_NOT_DURABLE', message: expect.stringContaining('EIO') };
+    const message = expect.stringContaining('EIO');
+    const failed = { code: 'STORE_NOT_DURABLE', message, operatorOnly: true };
     await expect(add(sql, 'a')).rejects.toMatchObject(failed);
     disk.failure = undefined;
     await expect(add(sql, 'b')).rejects.toMatchObject(failed);

@@ -44,6 +44,7 @@ export async function runWork<DB, T>(
   const late = (): Error =>
     new AppError('DEADLINE_EXCEEDED', `a transaction was not done after ${msMax} ms`, {
       hint: 'Nothing but its own statements may be awaited inside a transaction.',
+      operatorOnly: true,
     });
   try {
     const running = inside.run(scope, async () => work(tx));
