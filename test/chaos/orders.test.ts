@@ -55,10 +55,13 @@ test(
 test.skipIf(refused)(
   `goes on by itself after a full disk, and loses no order ${refused ?? ''}`,
   async () => {
-    const { acknowledged, afterwards, refusals, degraded, findings } = await fillDisk();
+    const { acknowledged, afterwards, refusals, reasons, degraded, findings } = await fillDisk();
     expect(findings).toEqual([]);
     expect(acknowledged.size).toBeGreaterThan(afterwards);
-    expect([...refusals]).toEqual(['the disk of the database is full']);
+    expect([...refusals]).toEqual(['not available at the moment; the log has the details']);
+    expect([...reasons]).toContainEqual(
+      expect.stringContaining('the disk of the database is full'),
+    );
     expect(degraded).toContain('order');
   },
   TIMEOUT_MS,

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -31,6 +31,8 @@ export interface FullDiskReport {
   readonly afterwards: number;
   /** The details of the answers 503. */
   readonly refusals: ReadonlySet<string>;
+  /** Why requests failed, by the shop's log, which lies on that disk too. */
+  readonly reasons: ReadonlySet<string>;
   /** What `/readyz` said of the modules while the disk was full. */
   readonly degraded: readonly string[];
   readonly findings: readonly string[];
@@ -64,7 +66,8 @@ export async function fillDisk(): Promise<FullDiskReport> {
       env: { HOLDFAST_ORDER_LEASE_MS: '3000', HOLDFAST_PAYMENT_LEASE_MS: '3000' },
     });
     try {
-      return await ordersAround(shop, volume);
+      const report = await ordersAround(shop, volume);
+      return { ...report, reasons: reasonsIn(join(dir, 'shop.log')) };
     } finally {
       await shop.close();
     }
@@ -74,7 +77,10 @@ export async function fillDisk(): Promise<FullDiskReport> {
   }
 }
 
-async function ordersAround(shop: Shop, volume: SmallVolume): Promise<FullDiskReport> {
+async function ordersAround(
+  shop: Shop,
+  volume: SmallVolume,
+): Promise<Omit<FullDiskReport, 'reasons'>> {
   const url = shop.url('shop');
   const [customer, manager] = [await shop.token('customer'), await shop.token('manager')];
   const books: Books = { url, stockUrl: url, paymentUrl: url, customer, manager };
@@ -143,6 +149,12 @@ function refusalIn(cause: unknown): string {
   const [, detail] = /answered 503: .*"detail":"([^"]*)"/.exec(String(cause)) ?? [];
   if (detail === undefined) throw cause;
   return detail;
+}
+
+function reasonsIn(logFile: string): Set<string> {
+  const lines = readFileSync(logFile, 'utf8').split('\n');
+  const failed = lines.filter((line) => line.includes('"msg":"a request failed"'));
+  return new Set(failed.map((line) => JSON.parse(line).err.message as string));
 }
 
 async function degradedOf(url: string): Promise<string[]> {
