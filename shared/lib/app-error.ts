@@ -46,7 +46,7 @@ export class AppError extends Error {
 export function toldOf(error: AppError): AppError {
   if (!error.operatorOnly) return error;
   const { code, retry, retryAfterMs } = error;
-  const message = `${ERROR_CODES[code].title.toLowerCase()}; the log has the details`;
+  const message = `${ERROR_CODES[code].title.toLowerCase()}; the log of the server has the details`;
   return new AppError(code, message, {
     retry,
     ...(retryAfterMs !== undefined && { retryAfterMs }),

@@ -58,7 +58,9 @@ test.skipIf(refused)(
     const { acknowledged, afterwards, refusals, reasons, degraded, findings } = await fillDisk();
     expect(findings).toEqual([]);
     expect(acknowledged.size).toBeGreaterThan(afterwards);
-    expect([...refusals]).toEqual(['not available at the moment; the log has the details']);
+    expect([...refusals]).toEqual([
+      'not available at the moment; the log of the server has the details',
+    ]);
     expect([...reasons]).toContainEqual(
       expect.stringContaining('the disk of the database is full'),
     );
